@@ -1,0 +1,1 @@
+"""Control plane: turns SentimentService objects into running services."""

@@ -1,0 +1,1 @@
+"""Model preparation: trains, converts, quantises and judges model packages."""

@@ -1,0 +1,1 @@
+"""Data plane: answers sentiment requests over HTTP."""
