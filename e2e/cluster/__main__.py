@@ -1,0 +1,49 @@
+"""`python -m e2e.cluster`: the test cluster's commands."""
+
+import argparse
+import os
+import subprocess
+import sys
+
+from . import embedded, images
+from .errors import ClusterError
+from .paths import ClusterPaths
+from .progress import console
+
+
+def main() -> int:
+    """Run one command; an error a user can mend is one sentence, without a traceback."""
+    parser = argparse.ArgumentParser(prog="python -m e2e.cluster", description=__doc__)
+    parser.add_argument("--name", default="dev", help="which cluster (several can run side by side)")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("up", help="start the cluster, or find it running")
+    commands.add_parser("down", help="end the cluster and remove every trace of it")
+    commands.add_parser("kubeconfig", help="print the path of the kubeconfig")
+    commands.add_parser("images", help="build the product's images and load them into the cluster")
+    enter = commands.add_parser("enter", help="run a command inside the node's namespaces")
+    enter.add_argument("rest", nargs=argparse.REMAINDER)
+    arguments = parser.parse_args()
+    paths = ClusterPaths(arguments.name)
+    try:
+        match arguments.command:
+            case "up":
+                embedded.up(arguments.name)
+                console.print(f"Cluster [bold]{arguments.name}[/bold] runs. To use it:")
+                print(f"export KUBECONFIG={paths.kubeconfig} PATH={paths.root / 'bin'}:$PATH")
+            case "down":
+                embedded.down(arguments.name)
+            case "kubeconfig":
+                print(paths.kubeconfig)
+            case "images":
+                embedded.load_images(paths, images.build_product_images())
+            case "enter":
+                command = embedded.enter(paths, *(arguments.rest or [os.environ.get("SHELL", "sh")]))
+                return subprocess.run(command, check=False).returncode
+    except ClusterError as error:
+        console.print(f"[red]error:[/red] {error}", markup=True)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

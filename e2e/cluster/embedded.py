@@ -1,0 +1,250 @@
+"""Brings the embedded cluster up and down from the host."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from . import build, images
+from .addons import install_addons
+from .control_plane import Endpoints, Supervisor, start_control_plane
+from .errors import ClusterError
+from .node import cgroup_name
+from .packages import NODE_PACKAGES, ensure_packages
+from .paths import REPO, ClusterPaths
+from .pki import Pki, write_kubeconfig
+from .progress import step
+from .shell import run
+
+_MOUNT_POINTS = (Path("/var/lib/kubelet"), Path("/var/lib/cni"))
+
+
+def check_host() -> None:
+    """Raise ClusterError in one plain sentence when this host can't hold a node."""
+    remedy = "Use a cluster that you have (CONTEXT=name), or start Docker and kind is used."
+    if sys.platform != "linux":
+        raise ClusterError(f"The embedded node needs Linux. {remedy}")
+    if os.geteuid() != 0:
+        raise ClusterError(f"The embedded node needs root. {remedy}")
+    test = subprocess.run(
+        ["unshare", "--mount", "--net", "--pid", "--uts", "--ipc", "--fork", "true"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if test.returncode != 0:
+        raise ClusterError(f"This machine lets nobody make namespaces ({test.stderr.strip()}). {remedy}")
+
+
+def is_running(paths: ClusterPaths) -> bool:
+    """Whether the cluster's process lives."""
+    pid = node_pid(paths)
+    return pid is not None and Path(f"/proc/{pid}").exists()
+
+
+def node_pid(paths: ClusterPaths) -> int | None:
+    """Process 1 of the node, as the host sees it."""
+    try:
+        parent = int(paths.pid_file.read_text())
+        children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+        return int(children[0])
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def up(name: str) -> ClusterPaths:
+    """Start the cluster, or return the running one."""
+    paths = ClusterPaths(name)
+    complete = paths.root / "complete"
+    if is_running(paths) and complete.exists():
+        return paths
+    check_host()
+    ensure_packages(NODE_PACKAGES)
+    binaries = build.build(build.NODE)
+    addon_archives = images.build_addon_images(binaries)
+    down(name)
+    with step(f"starting Kubernetes (cluster {name})") as update:
+        process = _launch(paths, binaries)
+        try:
+            _wait_for_node(paths, process, update)
+        except BaseException:
+            _kill(paths)
+            raise
+    load_images(paths, addon_archives)
+    install_addons(paths)
+    complete.touch()
+    return paths
+
+
+def _launch(paths: ClusterPaths, binaries: Path) -> "subprocess.Popen[bytes]":
+    paths.root.mkdir(parents=True)
+    (paths.root / "bin").symlink_to(binaries)
+    shutil.copy(images.build_pause_image(binaries), paths.root / "pause.tar")
+    created = [point for point in _MOUNT_POINTS if not point.exists()]
+    for point in created:
+        point.mkdir(parents=True)
+    (paths.root / "created-mount-points").write_text("\n".join(map(str, created)))
+    paths.logs.mkdir()
+    # The socket belongs to the host's network, its server to the node's: that
+    # is what lets a kubeconfig on the host reach the node without touching the
+    # host's interfaces.
+    with socket.create_server(("127.0.0.1", 0)) as listener, (paths.logs / "node.log").open("wb") as log:
+        port = listener.getsockname()[1]
+        namespaces = ["--mount", "--net", "--pid", "--uts", "--ipc", "--fork", "--kill-child", "--mount-proc"]
+        process = subprocess.Popen(
+            [
+                "unshare",
+                *namespaces,
+                sys.executable,
+                "-m",
+                "e2e.cluster.node",
+                paths.name,
+                str(listener.fileno()),
+            ],
+            cwd=REPO,
+            pass_fds=[listener.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    paths.pid_file.write_text(str(process.pid))
+    (paths.root / "port").write_text(str(port))
+    return process
+
+
+def _wait_for_node(
+    paths: ClusterPaths, process: "subprocess.Popen[bytes]", update: Callable[[str], None]
+) -> None:
+    deadline = time.monotonic() + 180
+    server = f"https://127.0.0.1:{(paths.root / 'port').read_text()}"
+    while time.monotonic() < deadline and process.poll() is None:
+        started = sorted(log.stem for log in paths.logs.glob("*.log"))
+        update(", ".join(started))
+        if (paths.pki / "service-account.crt").exists():
+            if not paths.kubeconfig.exists():
+                write_kubeconfig(Pki(paths.pki), "admin", server, paths.kubeconfig, f"sentiment-{paths.name}")
+            ready = subprocess.run(
+                [*kubectl(paths), "wait", "--for=condition=Ready", "node/node1", "--timeout=2s"],
+                capture_output=True,
+                check=False,
+            )
+            if ready.returncode == 0:
+                return
+        time.sleep(0.3)
+    log = (paths.logs / "node.log").read_text(errors="replace").splitlines()[-15:]
+    raise ClusterError(f"The node did not come up; logs are in {paths.logs}:\n" + "\n".join(log))
+
+
+def kubectl(paths: ClusterPaths) -> list[str]:
+    """The start of a kubectl command line for this cluster."""
+    return [str(build.bin_dir() / "kubectl"), f"--kubeconfig={paths.kubeconfig}"]
+
+
+def enter(paths: ClusterPaths, *command: str) -> list[str]:
+    """The command line that runs a command inside the node's namespaces."""
+    pid = node_pid(paths)
+    if pid is None:
+        raise ClusterError(f"Cluster {paths.name} is not running: start it with `make cluster-up`.")
+    return ["nsenter", f"--target={pid}", "--mount", "--net", "--pid", "--uts", "--ipc", *command]
+
+
+def load_images(paths: ClusterPaths, archives: list[Path]) -> None:
+    """Import image archives into the node, those that changed only."""
+    loaded_file = paths.root / "loaded-images"
+    loaded = loaded_file.read_text().split() if loaded_file.exists() else []
+    for archive in archives:
+        if archive.name in loaded:
+            continue
+        with step(f"loading image {archive.stem}"):
+            ctr = str(build.bin_dir() / "ctr")
+            run(enter(paths, ctr, "-n", "k8s.io", "images", "import", str(archive)), what="ctr images import")
+        loaded.append(archive.name)
+        loaded_file.write_text("\n".join(loaded))
+
+
+def down(name: str) -> None:
+    """End the cluster and remove every trace: processes, mounts, cgroups, interfaces, files."""
+    paths = ClusterPaths(name)
+    if not paths.root.exists():
+        return
+    _kill(paths)
+    _remove_cgroups(name)
+    created = paths.root / "created-mount-points"
+    for point in created.read_text().split() if created.exists() else []:
+        if not _other_clusters(name):
+            Path(point).rmdir()
+    shutil.rmtree(paths.root)
+
+
+def _other_clusters(name: str) -> bool:
+    return any(folder.name != name for folder in ClusterPaths(name).root.parent.iterdir())
+
+
+def _kill(paths: ClusterPaths) -> None:
+    try:
+        unshare = int(paths.pid_file.read_text())
+    except (OSError, ValueError):
+        return
+    pid = node_pid(paths)
+    if pid is None:
+        with suppress(ProcessLookupError):
+            os.kill(unshare, signal.SIGKILL)
+        return
+    os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + 20
+    while Path(f"/proc/{pid}").exists():
+        if time.monotonic() > deadline:
+            os.kill(unshare, signal.SIGKILL)  # --kill-child takes process 1 and with it all the rest
+            os.kill(pid, signal.SIGKILL)
+            deadline = time.monotonic() + 20
+        time.sleep(0.05)
+        with suppress(ChildProcessError):  # ours only when this process started it
+            os.waitpid(unshare, os.WNOHANG)
+
+
+def _remove_cgroups(name: str) -> None:
+    for top in Path("/sys/fs/cgroup").glob(f"**/{cgroup_name(name)}"):
+        for folder, _, _ in os.walk(top, topdown=False):
+            deadline = time.monotonic() + 10
+            while True:
+                try:
+                    Path(folder).rmdir()
+                    break
+                except OSError:  # the kernel is still taking the last process out
+                    if time.monotonic() > deadline:
+                        raise
+                    time.sleep(0.05)
+
+
+@contextmanager
+def control_plane(folder_name: str) -> Iterator[ClusterPaths]:
+    """etcd, API server and controller manager on free loopback ports: no node, no root, seconds to start."""
+    binaries = build.build(build.CONTROL_PLANE)
+    paths = ClusterPaths(folder_name)
+    if paths.root.exists():
+        shutil.rmtree(paths.root)
+    paths.root.mkdir(parents=True)
+    supervisor = Supervisor(binaries, paths.logs)
+    endpoints = Endpoints(None, *_free_ports(5))
+    try:
+        start_control_plane(supervisor, paths, endpoints, scheduler=False)
+        shutil.copy(paths.component_kubeconfig("admin"), paths.kubeconfig)
+        yield paths
+    finally:
+        supervisor.stop()
+        shutil.rmtree(paths.root)
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [listener.getsockname()[1] for listener in sockets]
+    for listener in sockets:
+        listener.close()
+    return ports

@@ -1,0 +1,162 @@
+"""Builds images without Docker or a registry: debootstrap for the base, buildah for the rest."""
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from .paths import REPO, cache_home, content_key
+from .progress import step
+from .shell import run
+
+VERSION = "0.1.0"
+_SUITE = "bookworm"
+_BASE_PACKAGES = "ca-certificates,python3,python3-venv"
+BASE = "localhost/sentiment-operator/base:1"
+
+
+@dataclass(frozen=True)
+class Image:
+    """One of the product's images and all that its content depends on."""
+
+    name: str
+    dockerfile: str
+    sources: tuple[str, ...]
+
+    @property
+    def reference(self) -> str:
+        return f"docker.io/sentiment-operator/{self.name}:{VERSION}"
+
+    def key(self) -> str:
+        return content_key(self.reference, *(REPO / source for source in self.sources))
+
+
+_SHARED = ("pyproject.toml", "uv.lock", ".dockerignore")
+PRODUCT = (
+    Image("service", "service/Dockerfile", (*_SHARED, "service")),
+    Image("operator", "operator/Dockerfile", (*_SHARED, "operator")),
+)
+
+
+def _archives() -> Path:
+    folder = cache_home() / "images"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def buildah(*arguments: str | Path, what: str) -> str:
+    """Run buildah with storage of its own, so that the user's images stay untouched."""
+    home = cache_home() / "buildah"
+    home.mkdir(exist_ok=True)
+    policy = home / "policy.json"
+    policy.write_text('{"default": [{"type": "insecureAcceptAnything"}]}')
+    command = arguments[0]
+    options: list[str | Path] = (
+        ["--signature-policy", policy] if command in ("bud", "push", "from", "commit") else []
+    )
+    return run(
+        ["buildah", "--root", home / "root", "--runroot", home / "run", command, *options, *arguments[1:]],
+        what=what,
+        cwd=REPO,
+    )
+
+
+def _archive(name: str, key: str) -> Path:
+    """Where an image's archive lies; older ones of the same name are dropped."""
+    wanted = _archives() / f"{name}-{key}.tar"
+    for other in _archives().glob(f"{name}-{'?' * 16}.tar"):
+        if other != wanted:
+            other.unlink()
+    return wanted
+
+
+def _push(image: str, reference: str, archive: Path) -> None:
+    part = archive.with_suffix(".part")
+    part.unlink(missing_ok=True)
+    buildah(
+        "push",
+        "--disable-compression",
+        image,
+        f"docker-archive:{part}:{reference}",
+        what=f"exporting {reference}",
+    )
+    part.rename(archive)
+
+
+def ensure_base() -> None:
+    """Make the Debian base image once."""
+    key = content_key(_SUITE, _BASE_PACKAGES)
+    mark = cache_home() / "buildah" / f"base-{key}"
+    if mark.exists():
+        return
+    with step("making the Debian base image"):
+        root = cache_home() / "base-rootfs"
+        shutil.rmtree(root, ignore_errors=True)
+        try:
+            run(
+                ["debootstrap", "--variant=minbase", f"--include={_BASE_PACKAGES}", _SUITE, root],
+                what="debootstrap",
+                env=os.environ | {"PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin"},
+            )
+            for waste in (
+                "var/cache/apt",
+                "var/lib/apt/lists",
+                "usr/share/doc",
+                "usr/share/man",
+                "usr/share/locale",
+            ):
+                shutil.rmtree(root / waste, ignore_errors=True)
+            container = buildah("from", "scratch", what="buildah from").strip()
+            buildah("add", container, root, "/", what="buildah add")
+            buildah("commit", "--rm", container, BASE, what="buildah commit")
+        finally:
+            shutil.rmtree(root, ignore_errors=True)
+        mark.touch()
+
+
+def build_static_image(name: str, binary: Path) -> Path:
+    """An image that holds one static program and nothing else."""
+    archive = _archive(name, content_key(binary))
+    if not archive.exists():
+        with step(f"building image {name}"):
+            container = buildah("from", "scratch", what="buildah from").strip()
+            buildah("copy", container, binary, f"/{name}", what="buildah copy")
+            buildah("config", "--entrypoint", f'["/{name}"]', container, what="buildah config")
+            image = f"localhost/sentiment-operator/{name}:1"
+            buildah("commit", "--rm", container, image, what="buildah commit")
+            _push(image, f"docker.io/sentiment-operator/{name}:1", archive)
+    return archive
+
+
+def build_pause_image(binaries: Path) -> Path:
+    """The image that holds each pod's namespaces."""
+    return build_static_image("pause", binaries / "pause")
+
+
+def build_addon_images(binaries: Path) -> list[Path]:
+    """Images of the cluster's add-ons, and the base that the volume provisioner's helper pods run."""
+    ensure_base()
+    base = _archive("base", content_key(_SUITE, _BASE_PACKAGES))
+    if not base.exists():
+        with step("exporting the base image"):
+            _push(BASE, "docker.io/sentiment-operator/base:1", base)
+    names = ("coredns", "metrics-server", "local-path-provisioner")
+    return [base, *(build_static_image(name, binaries / name) for name in names)]
+
+
+def build_product_images() -> list[Path]:
+    """Build the service and operator images from their own Dockerfiles, when their content changed."""
+    ensure_base()
+    archives = []
+    for image in PRODUCT:
+        archive = _archive(image.name, image.key())
+        if not archive.exists():
+            with step(f"building image {image.name}"):
+                bundle = Path("/etc/ssl/certs/ca-certificates.crt")
+                volume = ["-v", f"{bundle}:{bundle}:ro"] if bundle.exists() else []
+                options = ["--layers", "--isolation=chroot", "--format=docker", *volume]
+                names = [f"--build-arg=BASE_IMAGE={BASE}", "-f", image.dockerfile, "-t", image.reference]
+                buildah("bud", *options, *names, ".", what=f"building image {image.name}")
+                _push(image.reference, image.reference, archive)
+        archives.append(archive)
+    return archives
