@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def control_plane() -> "Iterator[ClusterPaths]":
-    """A real API server with etcd and the controller manager, without nodes; `.kubeconfig` is the administrator's."""
+    """A real API server, etcd and controller manager without nodes; `.kubeconfig` is the admin's."""
     import os
 
     from e2e.cluster.embedded import control_plane

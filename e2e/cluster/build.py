@@ -29,6 +29,7 @@ _CONTAINERD_TAGS = "no_btrfs,no_zfs,no_devmapper"
 
 # What API-server tests need: this one alone, so that they start soon.
 CONTROL_PLANE = (Program("node", ".", stamp=_STAMP),)
+HELM = Program("helm", "helm.sh/helm/v4/cmd/helm")
 NODE = (
     *CONTROL_PLANE,
     Program("pause", "./pause"),
@@ -38,7 +39,7 @@ NODE = (
     Program("coredns", "./coredns"),
     Program("metrics-server", "sigs.k8s.io/metrics-server/cmd/metrics-server"),
     Program("local-path-provisioner", "github.com/rancher/local-path-provisioner"),
-    Program("helm", "helm.sh/helm/v4/cmd/helm"),
+    HELM,
 )
 # Programs that the multi-call binary also is.
 LINKS = (

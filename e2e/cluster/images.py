@@ -24,8 +24,13 @@ class Image:
     sources: tuple[str, ...]
 
     @property
+    def short_reference(self) -> str:
+        return f"sentiment-operator/{self.name}:{VERSION}"
+
+    @property
     def reference(self) -> str:
-        return f"docker.io/sentiment-operator/{self.name}:{VERSION}"
+        """As containerd stores it; no registry is asked, the archive is imported."""
+        return f"docker.io/{self.short_reference}"
 
     def key(self) -> str:
         return content_key(self.reference, *(REPO / source for source in self.sources))

@@ -1,0 +1,146 @@
+"""Where the cluster comes from: CONTEXT (the user's own), kind when Docker answers, else the embedded node."""
+
+import json
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .cluster import build, embedded, images
+from .cluster.errors import ClusterError
+from .cluster.paths import REPO, ClusterPaths, cache_home
+from .cluster.progress import step
+from .cluster.shell import run
+
+KIND_VERSION = "v0.33.0"
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A cluster that is up, with the product's images in it."""
+
+    kind: str  # embedded | kind | context
+    name: str
+    kubectl_start: tuple[str, ...]
+    helm_start: tuple[str, ...]
+
+    def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
+        """Run kubectl and return what it prints; raises ClusterError when it fails."""
+        return run([*self.kubectl_start, *arguments], what=f"kubectl {' '.join(arguments[:3])}", stdin=stdin)
+
+    def get(self, *arguments: str) -> dict[str, Any]:
+        """`kubectl get … -o json`, parsed."""
+        parsed: dict[str, Any] = json.loads(self.kubectl("get", *arguments, "-o", "json"))
+        return parsed
+
+    def helm(self, *arguments: str) -> str:
+        """Run helm and return what it prints."""
+        return run([*self.helm_start, *arguments], what=f"helm {arguments[0]}")
+
+
+def _tool(name: str, program: build.Program) -> str:
+    """A program of the machine's own, else the one that the cluster's module builds."""
+    return shutil.which(name) or str(build.build((program,)) / name)
+
+
+def _docker_answers() -> bool:
+    if shutil.which("docker") is None:
+        return False
+    command = ["docker", "version", "--format", "{{.Server.Version}}"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def open_cluster(name: str) -> Cluster:
+    """Start or find the cluster and bring the product's images into it."""
+    if context := os.environ.get("CONTEXT"):
+        return _users_cluster(context)
+    if _docker_answers():
+        return _kind_cluster(name)
+    paths = embedded.up(name)
+    embedded.load_images(paths, images.build_product_images())
+    helm = str(build.bin_dir() / "helm")
+    return Cluster(
+        "embedded", name, tuple(embedded.kubectl(paths)), (helm, f"--kubeconfig={paths.kubeconfig}")
+    )
+
+
+def close_cluster(name: str) -> None:
+    """End what open_cluster started; the user's own cluster stays as it is."""
+    if os.environ.get("CONTEXT"):
+        return
+    if ClusterPaths(name).root.exists():
+        embedded.down(name)
+    elif _docker_answers():
+        run([_kind(), "delete", "cluster", "--name", f"sentiment-{name}"], what="kind delete cluster")
+
+
+def _contextual(kind: str, name: str, context: str) -> Cluster:
+    kubectl = _tool("kubectl", build.CONTROL_PLANE[0])
+    helm = _tool("helm", build.HELM)
+    return Cluster(kind, name, (kubectl, f"--context={context}"), (helm, f"--kube-context={context}"))
+
+
+def _kind() -> str:
+    if found := shutil.which("kind"):
+        return found
+    target = cache_home() / "kind" / KIND_VERSION
+    if not (target / "kind").exists():
+        with step("building kind"):
+            env = os.environ | {"GOBIN": str(target)}
+            run(["go", "install", f"sigs.k8s.io/kind@{KIND_VERSION}"], what="building kind", env=env)
+    return str(target / "kind")
+
+
+def _docker_build() -> None:
+    for image in images.PRODUCT:
+        with step(f"building image {image.name}"):
+            run(
+                ["docker", "build", "-f", image.dockerfile, "-t", image.short_reference, "."],
+                what=f"building image {image.name}",
+                cwd=REPO,
+            )
+
+
+def _kind_cluster(name: str) -> Cluster:
+    kind, cluster = _kind(), f"sentiment-{name}"
+    if cluster not in run([kind, "get", "clusters"], what="kind get clusters").split():
+        with step(f"starting kind cluster {cluster}"):
+            run([kind, "create", "cluster", "--name", cluster, "--wait", "120s"], what="kind create cluster")
+    _docker_build()
+    _kind_load(kind, cluster)
+    return _contextual("kind", name, f"kind-{cluster}")
+
+
+def _kind_load(kind: str, cluster: str) -> None:
+    references = [image.short_reference for image in images.PRODUCT]
+    with step("loading images into kind"):
+        run([kind, "load", "docker-image", "--name", cluster, *references], what="kind load docker-image")
+
+
+def _users_cluster(context: str) -> Cluster:
+    """A cluster of the user's: kind's contexts get the images loaded, others must be able to pull them."""
+    if context.startswith("kind-") and _docker_answers():
+        _docker_build()
+        _kind_load(_kind(), context.removeprefix("kind-"))
+    elif not os.environ.get("IMAGE_PREFIX"):
+        names = ", ".join(image.short_reference for image in images.PRODUCT)
+        raise ClusterError(
+            "A cluster of your own must be able to pull the images: push them to your registry "
+            f"({names}) and set IMAGE_PREFIX=registry/path."
+        )
+    return _contextual("context", context, context)
+
+
+def image_values() -> list[str]:
+    """Helm values that point the chart at the images."""
+    prefix = os.environ.get("IMAGE_PREFIX", "")
+    if not prefix:
+        return []
+    return [f"--set=image.repository={prefix}/operator", f"--set=serviceImage.repository={prefix}/service"]
+
+
+def chart_folder() -> Path:
+    """The chart that installs the operator."""
+    return REPO / "charts" / "sentiment-operator"
