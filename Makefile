@@ -1,17 +1,49 @@
 # The commands of this project; `make help` lists them.
 UV := $(shell ./e2e/bootstrap.sh)
 RUN := $(UV) run --frozen --all-groups --extra operator --extra service
+NAME ?= dev
 
 .DEFAULT_GOAL := help
-.PHONY: help test test-unit lint
+.PHONY: help demo demo-down test test-unit test-api e2e lint generate model images cluster-up cluster-down
 
 help: ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
-test: lint test-unit ## everything: lint, types, unit, API server, real cluster
+demo: ## from a bare machine to an answering service; leaves it running
+	@$(RUN) python -m e2e.demo
+
+demo-down: ## end the demo and remove its cluster
+	@$(RUN) python -m e2e.demo down
+
+test: lint ## everything: lint, types, unit, API server, real cluster
+	$(RUN) pytest -q
 
 test-unit: ## no cluster, under a minute
 	$(RUN) pytest -q -m "not api and not e2e"
 
-lint: ## ruff, mypy --strict, import-linter
+test-api: ## a real API server, no node
+	$(RUN) pytest -q -m api
+
+e2e: ## a real cluster
+	$(RUN) pytest -q -m e2e
+
+lint: ## ruff, mypy --strict, import layers
 	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy
+	$(RUN) lint-imports
+
+generate: ## CRDs, their copies in chart and manifests, reference docs
+	$(RUN) python -m sentiment_operator.api.generate
+
+model: ## train the bundled model again and report its figures
+	$(UV) run --frozen --extra models sentiment-models train service/sentiment_service/bundled
+
+images: ## build the product's images and load them into the cluster
+	@$(RUN) python -m e2e.cluster --name $(NAME) images
+
+cluster-up: ## start the embedded cluster (NAME=dev)
+	@$(RUN) python -m e2e.cluster --name $(NAME) up
+
+cluster-down: ## end it and remove every trace
+	@$(RUN) python -m e2e.cluster --name $(NAME) down

@@ -1,4 +1,4 @@
-"""Where the cluster comes from: CONTEXT (the user's own), kind when Docker answers, else the embedded node."""
+"""Where the cluster comes from: the user's own (CONTEXT), kind if Docker answers, else the embedded node."""
 
 import json
 import os

@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import partial
 from typing import Any
 
 import pytest
@@ -34,8 +35,13 @@ def apply_sample(cluster: Cluster, namespace: str) -> dict[str, Any]:
     return wait_ready(cluster, namespace, "reviews", quiet)
 
 
-def exists(cluster: Cluster, namespace: str, kind: str, name: str) -> bool:
-    return bool(cluster.kubectl("-n", namespace, "get", kind, name, "--ignore-not-found", "-o", "name"))
+def is_new(cluster: Cluster, namespace: str, kind: str, name: str, old_uid: str) -> bool:
+    query = ["get", kind, name, "--ignore-not-found", "-o", "jsonpath={.metadata.uid}"]
+    return cluster.kubectl("-n", namespace, *query) not in ("", old_uid)
+
+
+def has_none(cluster: Cluster, namespace: str, kind: str) -> bool:
+    return not cluster.get("-n", namespace, kind)["items"]
 
 
 def test_sample_answers_over_dns(cluster: Cluster, namespace: str) -> None:
@@ -79,13 +85,7 @@ def test_deleted_children_come_back(cluster: Cluster, namespace: str) -> None:
     for kind, name in (("service", "reviews"), ("deployment", "reviews")):
         old = cluster.get("-n", namespace, kind, name)["metadata"]["uid"]
         cluster.kubectl("-n", namespace, "delete", kind, name)
-        wait_for(
-            f"a new {kind}",
-            lambda kind=kind, name=name, old=old: (
-                exists(cluster, namespace, kind, name)
-                and cluster.get("-n", namespace, kind, name)["metadata"]["uid"] != old
-            ),
-        )
+        wait_for(f"a new {kind}", partial(is_new, cluster, namespace, kind, name, old))
     wait_ready(cluster, namespace, "reviews", quiet)
     wait_for(
         "the deployment's pods ready",
@@ -112,10 +112,7 @@ def test_delete_works_with_the_operator_down(cluster: Cluster, namespace: str) -
     try:
         cluster.kubectl("-n", namespace, "delete", "sentimentservice", "reviews", "--timeout=30s")
         for kind in ("deployments", "services", "persistentvolumeclaims", "pods"):
-            wait_for(
-                f"no {kind}",
-                lambda kind=kind: not cluster.get("-n", namespace, kind)["items"],
-            )
+            wait_for(f"no {kind}", partial(has_none, cluster, namespace, kind))
     finally:
         cluster.kubectl(*operator, "--replicas=1")
         cluster.kubectl("-n", OPERATOR_NAMESPACE, "rollout", "status", "deployment/sentiment-operator")

@@ -55,7 +55,7 @@ LINKS = (
 
 def bin_dir() -> Path:
     """The folder of built programs for this module's exact content."""
-    return cache_home() / "bin" / content_key(NODE_MODULE)
+    return cache_home() / "bin" / content_key(NODE_MODULE, repr(NODE))
 
 
 def build(programs: tuple[Program, ...]) -> Path:

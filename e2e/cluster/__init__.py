@@ -1,0 +1,1 @@
+"""The test cluster: real Kubernetes, built from Go modules."""
