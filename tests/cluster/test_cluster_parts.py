@@ -1,0 +1,75 @@
+"""The parts of the test cluster that need no cluster."""
+
+import json
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from e2e.cluster import packages
+from e2e.cluster.errors import ClusterError
+from e2e.cluster.node import cgroup_name, cni_config, containerd_config, kubelet_config
+from e2e.cluster.paths import ClusterPaths, content_key
+from e2e.cluster.pki import create_pki, write_kubeconfig
+
+
+@pytest.fixture
+def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ClusterPaths:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    made = ClusterPaths("t")
+    made.root.mkdir(parents=True)
+    return made
+
+
+def test_content_key_follows_content_and_names(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("1")
+    first = content_key(tmp_path)
+    assert content_key(tmp_path) == first
+    (tmp_path / "a").write_text("2")
+    second = content_key(tmp_path)
+    (tmp_path / "a").rename(tmp_path / "b")
+    assert len({first, second, content_key(tmp_path)}) == 3
+
+
+def test_content_key_ignores_bytecode(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("1")
+    before = content_key(tmp_path)
+    (tmp_path / "__pycache__").mkdir()
+    (tmp_path / "__pycache__" / "a.pyc").write_bytes(b"x")
+    assert content_key(tmp_path) == before
+
+
+def test_containerd_config_is_toml_of_version_3(paths: ClusterPaths) -> None:
+    parsed = tomllib.loads(containerd_config(paths))
+    assert parsed["version"] == 3
+    assert parsed["plugins"]["io.containerd.cri.v1.runtime"]["restrict_oom_score_adj"] is True
+
+
+def test_clusters_share_no_cgroup_and_no_folder(paths: ClusterPaths) -> None:
+    other = ClusterPaths("u")
+    assert cgroup_name("t") != cgroup_name("u")
+    assert kubelet_config(paths)["podLogsDir"] != kubelet_config(other)["podLogsDir"]
+    assert json.loads(json.dumps(cni_config()))["cniVersion"] == "1.0.0"
+
+
+def test_certificates_verify_and_name_their_component(paths: ClusterPaths) -> None:
+    pki = create_pki(paths, ["localhost", "127.0.0.1"])
+    write_kubeconfig(pki, "admin", "https://127.0.0.1:1", paths.kubeconfig, "c")
+    subject = subprocess.run(
+        ["openssl", "x509", "-noout", "-subject", "-in", pki.crt("kubelet")],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert "system:nodes" in subject
+    assert "system:node:node1" in subject
+    assert json.loads(paths.kubeconfig.read_text())["current-context"] == "c"
+    assert paths.kubeconfig.stat().st_mode & 0o077 == 0
+    assert pki.key("admin").stat().st_mode & 0o077 == 0
+
+
+def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packages.os, "geteuid", lambda: 1000)
+    with pytest.raises(ClusterError, match="install the Debian packages no-such-package"):
+        packages.ensure_packages({"no-such-package": "/no/such/file"})
