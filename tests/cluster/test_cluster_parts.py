@@ -70,6 +70,6 @@ def test_certificates_verify_and_name_their_component(paths: ClusterPaths) -> No
 
 
 def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packages.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
     with pytest.raises(ClusterError, match="install the Debian packages no-such-package"):
         packages.ensure_packages({"no-such-package": "/no/such/file"})
