@@ -1,0 +1,189 @@
+"""What stands in the way of a SentimentService, found by small checks in order. Pure.
+
+Each check looks at one thing and returns a reason and a message, or None. The first that speaks wins, so
+the cause comes before its symptoms.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..api.v1alpha1 import SentimentServiceSpec
+
+Manifest = dict[str, Any]
+
+# Waiting for these is how every container starts.
+_ORDINARY_WAITS = frozenset({"ContainerCreating", "PodInitializing"})
+_MODEL_CONTAINER = "model"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A reason (CamelCase) and a message: what is so, and what to do about it."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Observed:
+    """Everything that a status is computed from."""
+
+    spec: SentimentServiceSpec | None
+    deployment: Manifest | None = None
+    claim: Manifest | None = None
+    pods: list[Manifest] = field(default_factory=list)
+    # What this pass could not do: (reason, message) in the order in which it happened.
+    problems: list[Finding] = field(default_factory=list)
+
+
+Check = Callable[[Observed], Finding | None]
+
+
+def pass_failed(seen: Observed) -> Finding | None:
+    """The operator itself was refused something."""
+    return seen.problems[0] if seen.problems else None
+
+
+def being_deleted(seen: Observed) -> Finding | None:
+    """A child of an earlier time is still going."""
+    for child in (seen.deployment, seen.claim):
+        if child and child["metadata"].get("deletionTimestamp"):
+            name = f"{child['kind']} {child['metadata']['name']}"
+            return Finding("WaitingForDeletion", f"{name} is being deleted; it is made anew when it is gone.")
+    return None
+
+
+def claim_lost(seen: Observed) -> Finding | None:
+    """The volume under the claim is gone."""
+    if seen.claim and seen.claim.get("status", {}).get("phase") == "Lost":
+        name = seen.claim["metadata"]["name"]
+        return Finding(
+            "VolumeLost", f"The volume of claim {name} is gone: delete the claim to get a new one."
+        )
+    return None
+
+
+def replicas_refused(seen: Observed) -> Finding | None:
+    """Pods can't be made: a quota, an admission policy, a missing service account."""
+    condition = _condition(seen.deployment, "ReplicaFailure")
+    if condition and condition["status"] == "True":
+        return Finding(condition["reason"], condition["message"])
+    return None
+
+
+def container_failing(seen: Observed) -> Finding | None:
+    """A container's or an init container's own reason: image, configuration, crash, memory."""
+    for pod in _newest_first(seen.pods):
+        for status in _container_statuses(pod):
+            waiting = status.get("state", {}).get("waiting", {})
+            if not waiting or waiting.get("reason") in _ORDINARY_WAITS:
+                continue
+            last = status.get("lastState", {}).get("terminated")
+            where = f"pod {pod['metadata']['name']}, container {status['name']}"
+            reason = waiting.get("reason", "Waiting")
+            message = waiting.get("message", "waits")
+            if last:
+                if last.get("reason") == "OOMKilled":
+                    reason = "OOMKilled"
+                    message = "it needed more than spec.resources.limits.memory; raise it"
+                else:
+                    message += f"; it ended with code {last.get('exitCode')}: {_tail(last.get('message'))}"
+            return Finding(reason, f"{where}: {message}")
+    return None
+
+
+def unschedulable(seen: Observed) -> Finding | None:
+    """No node takes a pod; the scheduler says why."""
+    for pod in _newest_first(seen.pods):
+        condition = _condition(pod, "PodScheduled")
+        if condition and condition["status"] == "False" and condition.get("reason") == "Unschedulable":
+            message = f"pod {pod['metadata']['name']}: {condition.get('message', '')}"
+            if seen.claim and seen.claim.get("status", {}).get("phase") == "Pending":
+                message += f" (claim {seen.claim['metadata']['name']} is pending; see its events)"
+            return Finding("Unschedulable", message)
+    return None
+
+
+def rollout_stuck(seen: Observed) -> Finding | None:
+    """The Deployment gave up waiting."""
+    condition = _condition(seen.deployment, "Progressing")
+    if condition and condition["status"] == "False":
+        return Finding(condition["reason"], condition["message"])
+    return None
+
+
+# Cause before symptom.
+TROUBLES: tuple[Check, ...] = (
+    pass_failed,
+    claim_lost,
+    replicas_refused,
+    container_failing,
+    unschedulable,
+    rollout_stuck,
+)
+
+
+def scaled_to_zero(seen: Observed) -> Finding | None:
+    """No pods are wanted."""
+    if seen.spec and seen.spec.replicas == 0:
+        return Finding("ScaledToZero", "spec.replicas is 0: no pod answers; set it to 1 or more.")
+    return None
+
+
+def not_made_yet(seen: Observed) -> Finding | None:
+    """There is no Deployment, or its controller has not seen it."""
+    made = seen.deployment
+    if made and made.get("status", {}).get("observedGeneration", 0) >= made["metadata"]["generation"]:
+        return None
+    return Finding("Creating", "The children were applied; Kubernetes has yet to act on them.")
+
+
+def rolling_out(seen: Observed) -> Finding | None:
+    """Pods of the newest template are still to come, or old ones to go."""
+    if not (seen.deployment and seen.spec):
+        return None
+    status, wanted = seen.deployment.get("status", {}), seen.spec.replicas
+    updated, total = status.get("updatedReplicas", 0), status.get("replicas", 0)
+    if updated < wanted or total > updated:
+        return Finding("RollingOut", f"{updated} of {wanted} pods are of the newest version, {total} exist.")
+    available = status.get("availableReplicas", 0)
+    if available < wanted:
+        return Finding("Starting", f"{available} of {wanted} pods answer.")
+    return None
+
+
+def first(checks: tuple[Check, ...], seen: Observed) -> Finding | None:
+    """The first finding of a chain."""
+    return next((found for check in checks if (found := check(seen))), None)
+
+
+def model_report(seen: Observed) -> str | None:
+    """What the init container of the newest pod wrote when the model was in place (JSON)."""
+    for pod in _newest_first(seen.pods):
+        for status in pod.get("status", {}).get("initContainerStatuses", ()):
+            ended = status.get("state", {}).get("terminated", {})
+            if status["name"] == _MODEL_CONTAINER and ended.get("exitCode") == 0:
+                return str(ended.get("message", ""))
+    return None
+
+
+def _condition(obj: Manifest | None, kind: str) -> Manifest | None:
+    conditions = (obj or {}).get("status", {}).get("conditions", ())
+    return next((condition for condition in conditions if condition["type"] == kind), None)
+
+
+def _container_statuses(pod: Manifest) -> list[Manifest]:
+    status = pod.get("status", {})
+    return [*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())]
+
+
+def _newest_first(pods: list[Manifest]) -> list[Manifest]:
+    going = [pod for pod in pods if not pod["metadata"].get("deletionTimestamp")]
+    return sorted(going, key=lambda pod: str(pod["metadata"]["creationTimestamp"]), reverse=True)
+
+
+def _tail(text: str | None, limit: int = 300) -> str:
+    """The end of a log: where the error is."""
+    stripped = (text or "no message").strip()
+    return stripped if len(stripped) <= limit else f"…{stripped[-limit:]}"
