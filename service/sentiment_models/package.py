@@ -1,0 +1,79 @@
+"""The model package: a directory that is written to a temporary name, verified, then renamed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+MANIFEST = "model.json"
+FILES = ("model.xml", "model.bin", "tokenizer.json")
+
+
+class PackageError(ValueError):
+    """A package that is not what its model.json says."""
+
+
+def describe(folder: Path) -> dict[str, dict[str, Any]]:
+    """sha256 and size of every file of the package."""
+    return {
+        name: {
+            "sha256": hashlib.sha256((folder / name).read_bytes()).hexdigest(),
+            "bytes": (folder / name).stat().st_size,
+        }
+        for name in FILES
+    }
+
+
+def digest(files: Mapping[str, Mapping[str, Any]]) -> str:
+    """One digest over the sorted files' digests: `sha256:…` of lines `<name> <sha256>`."""
+    lines = "".join(f"{name} {files[name]['sha256']}\n" for name in sorted(files))
+    return f"sha256:{hashlib.sha256(lines.encode()).hexdigest()}"
+
+
+def verify(folder: Path) -> dict[str, Any]:
+    """model.json, when every file has the size and digest that it names."""
+    try:
+        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise PackageError(f"{folder}: no readable {MANIFEST}: {error}") from error
+    files = manifest.get("files")
+    if not isinstance(files, dict) or sorted(files) != sorted(FILES):
+        raise PackageError(f"{folder}: {MANIFEST} does not list {', '.join(FILES)}")
+    missing = [name for name in FILES if not (folder / name).is_file()]
+    if missing:
+        raise PackageError(f"{folder}: missing {', '.join(missing)}")
+    for name, found in describe(folder).items():
+        if files[name] != found:
+            raise PackageError(f"{folder}: {name} is not the file that {MANIFEST} names")
+    if manifest.get("digest") != digest(files):
+        raise PackageError(f"{folder}: the digest is not that of the files")
+    return manifest
+
+
+def write(out: Path, manifest: Mapping[str, Any], produce: Callable[[Path], None]) -> dict[str, Any]:
+    """Let `produce` write the files, add model.json, verify, and put the directory in the place of `out`."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    try:
+        produce(staging)
+        files = describe(staging)
+        complete = {**manifest, "files": files, "digest": digest(files)}
+        (staging / MANIFEST).write_text(json.dumps(complete, ensure_ascii=False, indent=2) + "\n", "utf-8")
+        verify(staging)
+        for path in staging.iterdir():
+            path.chmod(0o644)
+        staging.chmod(0o755)
+        old = staging.with_name(staging.name + ".old")
+        if out.exists():
+            os.rename(out, old)
+        os.rename(staging, out)
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return complete

@@ -1,0 +1,1 @@
+"""The HTTP surface: routes, schemas, errors, and the guard around them."""

@@ -1,0 +1,1 @@
+"""From texts to probabilities: package, tokens, batches, engine, lifecycle."""

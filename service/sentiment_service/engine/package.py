@@ -1,0 +1,113 @@
+"""Reads and verifies a model package: a directory with a `model.json` and the files it lists."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from sentiment_service.engine.protocol import ModelLoadError
+
+MANIFEST = "model.json"
+REQUIRED_FILES = ("model.xml", "model.bin", "tokenizer.json")
+_CHUNK = 1 << 20
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
+FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$")]
+
+
+class FileEntry(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    sha256: Sha256
+    bytes: int = Field(ge=0)
+
+
+class NeutralBand(BaseModel):
+    """Positive-class probabilities in [low, high) are shown as neutral; low = high switches it off."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    low: float = Field(ge=0, le=1)
+    high: float = Field(ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> NeutralBand:
+        if self.low > self.high:
+            raise ValueError("neutral.low is above neutral.high")
+        return self
+
+
+class Manifest(BaseModel):
+    """The part of `model.json` that serving needs; other fields are for people and tools."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    name: FileName
+    version: str
+    labels: tuple[str, str]
+    max_tokens: int = Field(ge=3)
+    precision: str = ""
+    temperature: float = Field(default=1.0, gt=0)
+    bias: float = 0.0
+    threshold: float = Field(default=0.5, gt=0, lt=1)
+    neutral: NeutralBand
+    accuracy: dict[str, Any] = {}
+    files: dict[FileName, FileEntry]
+    digest: Digest
+
+    @property
+    def short_digest(self) -> str:
+        return self.digest.removeprefix("sha256:")[:12]
+
+
+class ModelPackage:
+    """A manifest together with the directory it was read from."""
+
+    def __init__(self, directory: Path, manifest: Manifest) -> None:
+        self.directory = directory
+        self.manifest = manifest
+
+    @classmethod
+    def read(cls, directory: Path) -> ModelPackage:
+        path = directory / MANIFEST
+        try:
+            manifest = Manifest.model_validate_json(path.read_bytes())
+        except OSError as error:
+            raise ModelLoadError(f"no model package in {directory}: {error.strerror or error}") from error
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            where = ".".join(str(part) for part in first["loc"]) or "document"
+            raise ModelLoadError(f"{path}: {where}: {first['msg']}") from error
+        missing = [name for name in REQUIRED_FILES if name not in manifest.files]
+        if missing:
+            raise ModelLoadError(f"{path} does not list {', '.join(missing)}")
+        return cls(directory, manifest)
+
+    def verify(self) -> None:
+        """Compare every listed file's size and SHA-256 with the manifest."""
+        for name, entry in self.manifest.files.items():
+            path = self.directory / name
+            try:
+                size = path.stat().st_size
+                if size != entry.bytes:
+                    raise ModelLoadError(f"{path} has {size} bytes, {MANIFEST} says {entry.bytes}")
+                found = file_sha256(path)
+            except OSError as error:
+                raise ModelLoadError(f"{path}: {error.strerror or error}") from error
+            if found != entry.sha256:
+                raise ModelLoadError(f"{path} is damaged: its SHA-256 is not the one in {MANIFEST}")
+
+    def path(self, name: str) -> Path:
+        return self.directory / name
+
+
+def file_sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
