@@ -137,7 +137,8 @@ def image_values() -> list[str]:
     """Helm values that point the chart at the images."""
     prefix = os.environ.get("IMAGE_PREFIX", "")
     if not prefix:
-        return []
+        # A rebuilt image keeps its tag: the annotation makes the operator's pod take it.
+        return [f"--set-string=podAnnotations.image-key={images.PRODUCT[1].key()}"]
     return [f"--set=image.repository={prefix}/operator", f"--set=serviceImage.repository={prefix}/service"]
 
 
