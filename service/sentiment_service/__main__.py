@@ -16,11 +16,17 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("serve", help="answer requests; `serve --help` lists the settings")
     installer = commands.add_parser("install-model", help="copy the bundled model package to a volume")
-    installer.add_argument("--to", type=Path, required=True, metavar="DIR")
+    installer.add_argument("--to", type=Path, required=True, metavar="DIR", help="the volume")
+    installer.add_argument(
+        "--report",
+        type=Path,
+        metavar="FILE",
+        help="write name and digest here as JSON (the pod's status shows it)",
+    )
     commands.add_parser("healthcheck", help="exit 0 when the service on this machine answers")
     options = parser.parse_args(arguments)
     if options.command == "install-model":
-        return _install(options.to)
+        return _install(options.to, options.report)
     return _healthcheck()
 
 
@@ -42,13 +48,20 @@ def _serve(flags: list[str]) -> int:
     return serve(settings)
 
 
-def _install(to: Path) -> int:
+def _install(to: Path, report: Path | None) -> int:
+    import json
+
+    from sentiment_service.engine.package import MANIFEST
     from sentiment_service.engine.protocol import ModelLoadError
     from sentiment_service.install import install
     from sentiment_service.settings import BUNDLED_MODEL
 
     try:
-        print(install(BUNDLED_MODEL, to))
+        installed = install(BUNDLED_MODEL, to)
+        print(installed)
+        if report:
+            manifest = json.loads((installed / MANIFEST).read_text("utf-8"))
+            report.write_text(json.dumps({"name": manifest["name"], "digest": manifest["digest"]}), "utf-8")
     except (ModelLoadError, OSError) as error:
         print(f"sentiment-service: cannot install the model: {error}", file=sys.stderr)
         return 1

@@ -77,7 +77,7 @@ def test_the_bundled_package_holds() -> None:
 
 def test_the_bundled_package_is_as_good_as_the_card_promises() -> None:
     manifest = package.verify(BUNDLED)
-    assert manifest["accuracy"]["int8"] >= 0.87
-    assert manifest["accuracy"]["int8"] > max(base["accuracy"] for base in manifest["baselines"].values())
+    best_baseline = max(base["accuracy"] for base in manifest["baselines"].values())
+    assert manifest["accuracy"]["int8"] >= best_baseline + 0.01
     assert manifest["accuracy"]["fp32"] - manifest["accuracy"]["int8"] <= 0.005
     assert manifest["ece"] <= 0.03

@@ -57,9 +57,9 @@ def _conditions(seen: Observed, generation: int, previous: Manifest, now: str) -
     if trouble or waiting or asleep:
         states["Ready"] = ("False", trouble or waiting or asleep or _NOTHING)
     else:
-        states["Ready"] = ("True", Finding("Ready", f"{available} pods answer."))
+        states["Ready"] = ("True", Finding("Ready", _answering(available)))
     states["Available"] = (
-        ("True", Finding("PodsAnswer", f"{available} pods answer."))
+        ("True", Finding("PodsAnswer", _answering(available)))
         if available
         else ("False", asleep or trouble or Finding("NoPodAnswers", "No pod answers yet."))
     )
@@ -82,6 +82,10 @@ def _conditions(seen: Observed, generation: int, previous: Manifest, now: str) -
 
 
 _NOTHING = Finding("Unknown", "")
+
+
+def _answering(pods: int) -> str:
+    return f"{pods} pod{'' if pods == 1 else 's'} answer{'s' if pods == 1 else ''}."
 
 
 def _condition(

@@ -49,7 +49,8 @@ def _pod(owner: Owner, spec: SentimentServiceSpec, service_image: str) -> dict[s
             {
                 "name": "model",
                 **image,
-                "args": ["install-model", "--to", MODELS],
+                # The kubelet lifts the report into the pod's status, where the operator reads it.
+                "args": ["install-model", "--to", MODELS, "--report", "/dev/termination-log"],
                 "resources": _resources(spec),
                 "securityContext": _locked_down(),
                 "volumeMounts": [
