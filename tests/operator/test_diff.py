@@ -41,7 +41,7 @@ def test_equal_quantities_do_not_differ() -> None:
 
 def test_a_field_no_longer_desired_is_named() -> None:
     [_, service, _] = render(OWNER, SentimentServiceSpec.model_validate({}), "image:1")
-    fields = {"f:spec": {"f:sessionAffinity": {}}}
+    fields: dict[str, Any] = {"f:spec": {"f:sessionAffinity": {}}}
     assert differences(service, applied(service, fields), "sentiment-operator") == ["spec.sessionAffinity"]
 
 
