@@ -40,7 +40,7 @@ class Cluster:
         return run([*self.helm_start, *arguments], what=f"helm {arguments[0]}")
 
 
-def _tool(name: str, program: build.Program) -> str:
+def tool(name: str, program: build.Program) -> str:
     """A program of the machine's own, else the one that the cluster's module builds."""
     return shutil.which(name) or str(build.build((program,)) / name)
 
@@ -77,8 +77,8 @@ def close_cluster(name: str) -> None:
 
 
 def _contextual(kind: str, name: str, context: str) -> Cluster:
-    kubectl = _tool("kubectl", build.CONTROL_PLANE[0])
-    helm = _tool("helm", build.HELM)
+    kubectl = tool("kubectl", build.CONTROL_PLANE[0])
+    helm = tool("helm", build.HELM)
     return Cluster(kind, name, (kubectl, f"--context={context}"), (helm, f"--kube-context={context}"))
 
 

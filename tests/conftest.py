@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     from e2e.cluster.paths import ClusterPaths
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="write golden files instead of comparing")
+
+
 @pytest.fixture(scope="session")
 def control_plane() -> "Iterator[ClusterPaths]":
     """A real API server, etcd and controller manager without nodes; `.kubeconfig` is the admin's."""

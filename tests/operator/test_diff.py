@@ -1,11 +1,11 @@
 import copy
 from typing import Any
 
-from sentiment_operator.api.v1alpha1 import Owner, SentimentServiceSpec
+from sentiment_operator.api.v1alpha1 import SentimentServiceSpec
 from sentiment_operator.reconcile.diff import differences
 from sentiment_operator.render import render
 
-OWNER = Owner(name="reviews", namespace="shop", uid="u1")
+from .objects import OWNER
 
 
 def applied(manifest: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,141 @@
+"""The operator as its own process against a real API server, with no more rights than its manifests give."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+if TYPE_CHECKING:
+    from e2e.cluster.paths import ClusterPaths
+
+ROOT = Path(__file__).parents[2]
+NAMESPACE, ACCOUNT = "sentiment-operator-system", "sentiment-operator"
+
+
+class KubectlError(Exception):
+    """What kubectl said on standard error."""
+
+
+@dataclass
+class Api:
+    """kubectl as admin."""
+
+    command: list[str]
+
+    def __call__(self, *arguments: str, stdin: Any = None) -> str:
+        text = None if stdin is None else json.dumps(stdin)
+        done = subprocess.run(
+            [*self.command, *arguments], input=text, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise KubectlError(done.stderr)
+        return done.stdout
+
+    def get(self, *arguments: str) -> Any:
+        return json.loads(self("get", *arguments, "-o", "json"))
+
+
+def wait_for(what: str, probe: Callable[[], Any], seconds: float = 30) -> Any:
+    """The first true value of the probe; it is asked again and again until then."""
+    deadline = time.monotonic() + seconds
+    while not (found := probe()):
+        assert time.monotonic() < deadline, f"no {what} in {seconds:.0f} s"
+        time.sleep(0.1)
+    return found
+
+
+@dataclass
+class Operator:
+    """`sentiment-operator run`."""
+
+    kubeconfig: Path
+    log: Path
+    port: int = 0
+    process: "subprocess.Popen[bytes] | None" = field(default=None)
+
+    def start(self) -> None:
+        """Start and wait until it is ready."""
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        environment = os.environ | {"KUBECONFIG": str(self.kubeconfig), "SERVICE_IMAGE": "service:1"}
+        command = [sys.executable, "-m", "sentiment_operator", "run", f"--port={self.port}"]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        wait_for("ready operator", self._ready)
+
+    def stop(self, signal_number: int = signal.SIGTERM) -> int:
+        """End it; the exit code."""
+        assert self.process
+        self.process.send_signal(signal_number)
+        return self.process.wait(timeout=30)
+
+    def _ready(self) -> bool:
+        assert self.process
+        assert self.process.poll() is None, self.log.read_text()[-2000:]
+        try:
+            return bool(self._fetch("readyz"))
+        except OSError:
+            return False
+
+    def _fetch(self, path: str) -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/{path}", timeout=5) as answer:
+            return str(answer.read().decode())
+
+    def _sum(self, pattern: str) -> float:
+        return sum(float(value) for value in re.findall(rf"^{pattern} (\S+)$", self._fetch("metrics"), re.M))
+
+    def writes(self) -> float:
+        """Calls that the passes made so far (lists are the relist's)."""
+        return self._sum(r'sentiment_operator_api_calls_total\{[^}]*verb="(?:PATCH|POST|DELETE)"\}')
+
+    def passes(self) -> float:
+        """Passes so far."""
+        return self._sum(r"sentiment_operator_pass_duration_seconds_count\{[^}]*\}")
+
+
+@pytest.fixture(scope="session")
+def api(control_plane: "ClusterPaths") -> Api:
+    """The API server with the kustomize install applied."""
+    from e2e.cluster import embedded
+
+    kubectl = Api(embedded.kubectl(control_plane))
+    kubectl("apply", "--server-side", "-k", str(ROOT / "manifests/install"))
+    kubectl("wait", "--for=condition=Established", "crd/sentimentservices.sentiment-operator.io")
+    return kubectl
+
+
+@pytest.fixture(scope="session")
+def operator(
+    api: Api, control_plane: "ClusterPaths", tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Operator]:
+    """A running operator with the rights of its service account."""
+    folder = tmp_path_factory.mktemp("operator")
+    token = api("-n", NAMESPACE, "create", "token", ACCOUNT, "--duration=2h").strip()
+    config = yaml.safe_load(control_plane.kubeconfig.read_text())
+    config["users"] = [{"name": user["name"], "user": {"token": token}} for user in config["users"]]
+    (folder / "kubeconfig").write_text(yaml.safe_dump(config))
+    running = Operator(folder / "kubeconfig", folder / "log")
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def namespace(api: Api, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A namespace of the test's own."""
+    name = re.sub("[^a-z0-9]+", "-", request.node.name.lower())[:63].strip("-")
+    api("create", "namespace", name)
+    yield name
+    api("delete", "namespace", name, "--wait=false")

@@ -1,0 +1,110 @@
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from hypothesis import given
+from hypothesis import strategies as st
+from sentiment_operator.reconcile.queue import FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS, KeyedQueue, backoff
+
+
+def run_with(
+    scenario: Callable[["KeyedQueue[str]"], Awaitable[None]],
+    work: Callable[[str], Awaitable[None]],
+    failures: list[str] | None = None,
+) -> None:
+    async def main() -> None:
+        def failed(key: str, _: Exception, delay: float) -> None:
+            assert delay > 0
+            (failures if failures is not None else []).append(key)
+
+        queue = KeyedQueue(work, failed=failed)
+        task = asyncio.create_task(queue.run())
+        await asyncio.wait_for(scenario(queue), 20)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(main())
+
+
+def test_events_during_a_pass_become_one_more_pass() -> None:
+    passes: list[str] = []
+    started, go, end = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def work(key: str) -> None:
+        passes.append(key)
+        if len(passes) == 1:
+            started.set()
+            await go.wait()
+        if key == "last":
+            end.set()
+
+    async def scenario(queue: "KeyedQueue[str]") -> None:
+        queue.add("a")
+        await started.wait()
+        for _ in range(5):
+            queue.add("a")
+        assert passes == ["a"], "one pass per key at a time"
+        queue.add("last")
+        go.set()
+        await end.wait()
+
+    run_with(scenario, work)
+    assert sorted(passes) == ["a", "a", "last"]
+
+
+def test_one_stuck_key_does_not_hold_up_the_others() -> None:
+    done = asyncio.Event()
+
+    async def work(key: str) -> None:
+        if key == "stuck":
+            await asyncio.Event().wait()
+        done.set()
+
+    async def scenario(queue: "KeyedQueue[str]") -> None:
+        queue.add("stuck")
+        queue.add("other")
+        await done.wait()
+
+    run_with(scenario, work)
+
+
+def test_a_failed_pass_is_tried_again() -> None:
+    tries: list[str] = []
+    failures: list[str] = []
+    well = asyncio.Event()
+
+    async def work(key: str) -> None:
+        tries.append(key)
+        if len(tries) < 3:
+            raise ValueError("not yet")
+        well.set()
+
+    async def scenario(queue: "KeyedQueue[str]") -> None:
+        queue.add("a")
+        await well.wait()
+
+    run_with(scenario, work, failures)
+    assert (len(tries), failures) == (3, ["a", "a"])
+
+
+def test_a_forgotten_key_has_no_pass() -> None:
+    passes: list[str] = []
+    done = asyncio.Event()
+
+    async def work(key: str) -> None:
+        passes.append(key)
+        done.set()
+
+    async def scenario(queue: "KeyedQueue[str]") -> None:
+        queue.add("gone")
+        queue.forget("gone")
+        queue.add("here")
+        await done.wait()
+
+    run_with(scenario, work)
+    assert passes == ["here"]
+
+
+@given(st.integers(1, 10_000), st.floats(0, 1, exclude_max=True))
+def test_backoff_grows_to_a_limit(failures: int, dice: float) -> None:
+    assert FIRST_RETRY_SECONDS / 2 <= backoff(failures, dice) <= LAST_RETRY_SECONDS * 1.5
+    assert backoff(failures, 0.5) <= backoff(failures + 1, 0.5)
