@@ -6,14 +6,7 @@ import kopf
 
 from .api.v1alpha1 import GROUP, PLURAL, VERSION
 from .health import HealthServer
-from .runtime import CHILD_SELECTOR, Runtime
-
-_CHILDREN = (
-    ("apps", "v1", "deployments"),
-    ("", "v1", "services"),
-    ("", "v1", "persistentvolumeclaims"),
-    ("", "v1", "pods"),
-)
+from .runtime import CHILD_SELECTOR, WATCHED_CHILDREN, Runtime
 
 
 @kopf.on.startup()
@@ -21,8 +14,8 @@ async def start(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: Any) -> N
     """Watch only what is ours; write nothing through kopf."""
     settings.posting.enabled = False
     settings.peering.standalone = True
-    for resource in _CHILDREN:
-        settings.watching.label_selectors[resource] = CHILD_SELECTOR
+    for known in WATCHED_CHILDREN:
+        settings.watching.label_selectors[known.group, known.version, known.plural] = CHILD_SELECTOR
     runtime: Runtime = memo.runtime
     memo.health = HealthServer(runtime)
     await memo.health.start(memo.port)
@@ -36,11 +29,11 @@ async def stop(memo: kopf.Memo, **_: Any) -> None:
     await memo.health.stop()
 
 
-@kopf.on.event(GROUP, VERSION, PLURAL)
-@kopf.on.event("apps", "v1", "deployments")
-@kopf.on.event("", "v1", "services")
-@kopf.on.event("", "v1", "persistentvolumeclaims")
-@kopf.on.event("", "v1", "pods")
 async def seen(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> None:
     """An object came, changed or went."""
     memo.runtime.on_event(event["type"], dict(event["object"]))
+
+
+kopf.on.event(GROUP, VERSION, PLURAL)(seen)
+for watched in WATCHED_CHILDREN:
+    kopf.on.event(watched.group, watched.version, watched.plural)(seen)

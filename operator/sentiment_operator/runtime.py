@@ -10,16 +10,17 @@ from typing import Any, Literal
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from .api.kinds import CHILDREN, POD
 from .api.v1alpha1 import KIND
 from .cluster.client import Cluster
 from .reconcile.queue import KeyedQueue
-from .reconcile.reconciler import CHILD_KINDS, Reconciler
+from .reconcile.reconciler import Reconciler
 from .reconcile.store import Key, Store
 from .render.metadata import MANAGED_BY, MANAGER
 
 log = logging.getLogger(__name__)
 
-WATCHED_CHILDREN = (*CHILD_KINDS, "Pod")
+WATCHED_CHILDREN = (*(known for known in CHILDREN if not known.optional), POD)
 CHILD_SELECTOR = f"{MANAGED_BY}={MANAGER}"
 _RELIST_SECONDS = 600
 _STUCK_SECONDS = 90.0
@@ -33,12 +34,14 @@ class Runtime:
     ) -> None:
         self.store = Store()
         self._cluster = cluster
-        self._reconciler = Reconciler(cluster, self.store, service_image)
+        self._reconciler = Reconciler(cluster, self.store, service_image, lambda: self.apis)
         self._namespaces: Sequence[str | None] = namespaces or [None]
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="pass")
         self.queue: KeyedQueue[Key] = KeyedQueue(self._pass, failed=_log_failure, workers=workers)
         self._tasks: list[asyncio.Task[None]] = []
         self.synced = False
+        # What the cluster offers beyond the required kinds.
+        self.apis: frozenset[str] = frozenset()
 
     def start(self) -> None:
         """Begin to work off the queue."""
@@ -73,7 +76,7 @@ class Runtime:
         """Lists heal what a broken watch missed; the first one also says that the API server answers."""
         while True:
             try:
-                for kind in (KIND, *WATCHED_CHILDREN):
+                for kind in (KIND, *(known.kind for known in WATCHED_CHILDREN)):
                     selector = "" if kind == KIND else CHILD_SELECTOR
                     for namespace in self._namespaces:
                         listed = await asyncio.to_thread(self._cluster.list, kind, namespace, selector)

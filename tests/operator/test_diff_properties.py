@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sentiment_operator.api.v1alpha1 import SentimentServiceSpec
 from sentiment_operator.reconcile.diff import differences
-from sentiment_operator.render import render
+from sentiment_operator.render import Surroundings, render
 
 from .objects import OWNER
+
+AROUND = Surroundings("image:1")
 
 Path = tuple[str | int, ...]
 AMOUNTS = st.sampled_from(["1", "250m", "0.5", "512Mi", "2Gi", "1500M"])
@@ -61,7 +63,7 @@ def held(manifest: dict[str, Any]) -> dict[str, Any]:
 
 @given(SPECS, st.data())
 def test_what_the_server_adds_is_no_difference(spec: dict[str, Any], data: st.DataObject) -> None:
-    for manifest in render(OWNER, SentimentServiceSpec.model_validate(spec), "image:1"):
+    for manifest in render(OWNER, SentimentServiceSpec.model_validate(spec), AROUND).apply:
         seen = held(manifest)
         for place in dictionaries(seen):
             if data.draw(st.booleans()):
@@ -71,7 +73,7 @@ def test_what_the_server_adds_is_no_difference(spec: dict[str, Any], data: st.Da
 
 @given(SPECS, st.data())
 def test_every_change_is_a_difference(spec: dict[str, Any], data: st.DataObject) -> None:
-    manifests = render(OWNER, SentimentServiceSpec.model_validate(spec), "image:1")
+    manifests = render(OWNER, SentimentServiceSpec.model_validate(spec), AROUND).apply
     manifest = data.draw(st.sampled_from(manifests))
     path = data.draw(st.sampled_from(sorted(leaves(manifest), key=str)))
     seen = held(manifest)

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 import yaml
 from sentiment_operator.api.v1alpha1 import SentimentServiceSpec
-from sentiment_operator.render import render
+from sentiment_operator.render import Surroundings, render
 from sentiment_operator.render.metadata import labels
 
 from .objects import OWNER
+
+AROUND = Surroundings("image:1")
 
 GOLDEN = Path(__file__).parent / "golden"
 SPECS: dict[str, dict[str, Any]] = {
@@ -41,7 +43,7 @@ def test_children_are_as_the_golden_files_say(name: str, request: pytest.Fixture
     spec = SentimentServiceSpec.model_validate(SPECS[name])
     rendered = {
         f"{re.sub('(?<!^)(?=[A-Z])', '-', manifest['kind']).lower()}.yaml": manifest
-        for manifest in render(OWNER, spec, "sentiment-operator/service:1")
+        for manifest in render(OWNER, spec, Surroundings("sentiment-operator/service:1")).apply
     }
     folder = GOLDEN / name
     if request.config.getoption("--update-golden"):
@@ -55,7 +57,7 @@ def test_children_are_as_the_golden_files_say(name: str, request: pytest.Fixture
 
 def test_children_share_nothing_by_reference() -> None:
     spec = SentimentServiceSpec.model_validate({})
-    first, second, _ = render(OWNER, spec, "image:1")
+    first, second, _ = render(OWNER, spec, AROUND).apply
     first["metadata"]["labels"]["x"] = "y"
     assert second["metadata"]["labels"] == labels(OWNER)
-    assert render(OWNER, spec, "image:1")[0]["metadata"]["labels"] == labels(OWNER)
+    assert render(OWNER, spec, AROUND).apply[0]["metadata"]["labels"] == labels(OWNER)

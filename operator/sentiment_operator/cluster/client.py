@@ -8,6 +8,7 @@ from kubernetes import client, config
 from prometheus_client import Counter
 from urllib3.exceptions import HTTPError
 
+from ..api.kinds import CHILDREN, POD
 from ..api.v1alpha1 import API_VERSION, GROUP, KIND, PLURAL, VERSION
 
 Manifest = dict[str, Any]
@@ -17,10 +18,7 @@ API_CALLS = Counter("sentiment_operator_api_calls", "Calls to the API server", [
 
 # kind → (path prefix, plural)
 RESOURCES = {
-    "Deployment": ("/apis/apps/v1", "deployments"),
-    "Service": ("/api/v1", "services"),
-    "PersistentVolumeClaim": ("/api/v1", "persistentvolumeclaims"),
-    "Pod": ("/api/v1", "pods"),
+    **{known.kind: (known.prefix, known.plural) for known in (*CHILDREN, POD)},
     KIND: (f"/apis/{GROUP}/{VERSION}", PLURAL),
 }
 

@@ -4,7 +4,7 @@ Each check looks at one thing and returns a reason and a message, or None. The f
 the cause comes before its symptoms.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,11 +30,23 @@ class Observed:
     """Everything that a status is computed from."""
 
     spec: SentimentServiceSpec | None
-    deployment: Manifest | None = None
-    claim: Manifest | None = None
+    # The owned children, by kind: there is at most one of each.
+    children: Mapping[str, Manifest] = field(default_factory=dict)
     pods: list[Manifest] = field(default_factory=list)
-    # What this pass could not do: (reason, message) in the order in which it happened.
+    # What this pass could not do, in the order in which it happened.
     problems: list[Finding] = field(default_factory=list)
+    # What the cluster offers; the words are those of api.kinds.
+    apis: frozenset[str] = frozenset()
+
+    @property
+    def deployment(self) -> Manifest | None:
+        """The Deployment as it was seen."""
+        return self.children.get("Deployment")
+
+    @property
+    def claim(self) -> Manifest | None:
+        """The model volume's claim as it was seen."""
+        return self.children.get("PersistentVolumeClaim")
 
 
 Check = Callable[[Observed], Finding | None]
@@ -47,8 +59,8 @@ def pass_failed(seen: Observed) -> Finding | None:
 
 def being_deleted(seen: Observed) -> Finding | None:
     """A child of an earlier time is still going."""
-    for child in (seen.deployment, seen.claim):
-        if child and child["metadata"].get("deletionTimestamp"):
+    for child in seen.children.values():
+        if child["metadata"].get("deletionTimestamp"):
             name = f"{child['kind']} {child['metadata']['name']}"
             return Finding("WaitingForDeletion", f"{name} is being deleted; it is made anew when it is gone.")
     return None

@@ -7,11 +7,11 @@ from typing import Any, Protocol
 
 from pydantic import ValidationError
 
+from ..api.kinds import CHILDREN
 from ..api.v1alpha1 import API_VERSION, KIND, Owner, SentimentServiceSpec
 from ..cluster.client import ApiError
-from ..render import render
+from ..render import Children, Surroundings, render
 from ..render.metadata import MANAGER, labels
-from ..render.persistent_volume_claim import claim_name
 from .conditions import Finding, Observed
 from .diff import differences
 from .status import compute_status, transition
@@ -20,7 +20,7 @@ from .store import Key, Store
 Manifest = dict[str, Any]
 log = logging.getLogger(__name__)
 
-CHILD_KINDS = ("PersistentVolumeClaim", "Service", "Deployment")
+CHILD_KINDS = tuple(known.kind for known in CHILDREN)
 
 
 class Api(Protocol):
@@ -50,10 +50,19 @@ def _utc_now() -> str:
 class Reconciler:
     """Holds nothing between passes but the store that the watches fill."""
 
-    def __init__(self, api: Api, store: Store, service_image: str, now: Callable[[], str] = _utc_now) -> None:
+    def __init__(
+        self,
+        api: Api,
+        store: Store,
+        service_image: str,
+        apis: Callable[[], frozenset[str]],
+        now: Callable[[], str] = _utc_now,
+    ) -> None:
+        """apis: what the cluster offers now, in the words of api.kinds."""
         self._api = api
         self._store = store
         self._image = service_image
+        self._apis = apis
         self._now = now
 
     def reconcile(self, key: Key) -> None:
@@ -70,8 +79,8 @@ class Reconciler:
         except ValidationError as error:
             problems.append(Finding("InvalidSpec", _words(error)))
         if spec:
-            desired = render(owner, spec, self._image)
-            for manifest in desired:
+            desired = render(owner, spec, self._surroundings(owner))
+            for manifest in desired.apply:
                 if problem := self._ensure(owner, manifest):
                     problems.append(problem)
             problems += self._prune(owner, desired)
@@ -79,6 +88,13 @@ class Reconciler:
         # An invalid spec waits for its next event; a foreign object that is in the way sends none.
         if spec and problems:
             raise IncompletePassError(problems[0].message)
+
+    def _surroundings(self, owner: Owner) -> Surroundings:
+        """Raises ApiError: nothing can be decided while it is unknown whether there is a Deployment."""
+        made = self._store.get("Deployment", owner.namespace, owner.name)
+        # Not seen is not absent: a watch may lag.
+        made = made or self._api.get("Deployment", owner.namespace, owner.name)
+        return Surroundings(self._image, self._apis(), made)
 
     def _ensure(self, owner: Owner, manifest: Manifest) -> Finding | None:
         kind, name = manifest["kind"], manifest["metadata"]["name"]
@@ -107,8 +123,9 @@ class Reconciler:
             return Finding("ApplyFailed", f"{kind} {name}: {error}")
         return None
 
-    def _prune(self, owner: Owner, desired: list[Manifest]) -> list[Finding]:
-        wanted = {(manifest["kind"], manifest["metadata"]["name"]) for manifest in desired}
+    def _prune(self, owner: Owner, desired: Children) -> list[Finding]:
+        wanted = {(manifest["kind"], manifest["metadata"]["name"]) for manifest in desired.apply}
+        wanted |= desired.keep
         problems = []
         for kind in CHILD_KINDS:
             for child in self._store.of((owner.namespace, owner.name), kind):
@@ -133,13 +150,12 @@ class Reconciler:
         mine = [
             child for kind in CHILD_KINDS for child in self._store.of(key, kind) if _is_ours(owner, child)
         ]
-        by_name = {(child["kind"], child["metadata"]["name"]): child for child in mine}
         seen = Observed(
             spec=spec,
-            deployment=by_name.get(("Deployment", owner.name)),
-            claim=by_name.get(("PersistentVolumeClaim", claim_name(owner))),
+            children={child["kind"]: child for child in mine},
             pods=self._store.of(key, "Pod"),
             problems=problems,
+            apis=self._apis(),
         )
         previous = wanted.get("status", {})
         status = compute_status(owner, wanted["metadata"]["generation"], seen, previous, self._now())

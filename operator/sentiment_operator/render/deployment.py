@@ -6,6 +6,7 @@ from ..api.v1alpha1 import Owner, ResourceAmounts, SentimentServiceSpec, Serving
 from .metadata import labels, metadata, selector
 from .persistent_volume_claim import claim_name
 from .service import PORT
+from .surroundings import Surroundings
 
 MODELS = "/models"
 _TMP = "/tmp"  # noqa: S108  an emptyDir in the pod
@@ -14,7 +15,7 @@ MODEL_DIR = f"{MODELS}/bundled"
 _DRAIN_SECONDS = 3
 
 
-def deployment(owner: Owner, spec: SentimentServiceSpec, service_image: str) -> dict[str, Any]:
+def deployment(owner: Owner, spec: SentimentServiceSpec, around: Surroundings) -> dict[str, Any]:
     """The pods of a SentimentService."""
     return {
         "apiVersion": "apps/v1",
@@ -25,13 +26,16 @@ def deployment(owner: Owner, spec: SentimentServiceSpec, service_image: str) -> 
             "selector": {"matchLabels": selector(owner)},
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
             "progressDeadlineSeconds": 600,
-            "template": {"metadata": {"labels": labels(owner)}, "spec": _pod(owner, spec, service_image)},
+            "template": {
+                "metadata": {"labels": labels(owner)},
+                "spec": _pod(owner, spec, around),
+            },
         },
     }
 
 
-def _pod(owner: Owner, spec: SentimentServiceSpec, service_image: str) -> dict[str, Any]:
-    image = {"image": spec.image.reference or service_image, "imagePullPolicy": spec.image.pull_policy}
+def _pod(owner: Owner, spec: SentimentServiceSpec, around: Surroundings) -> dict[str, Any]:
+    image = {"image": spec.image.reference or around.service_image, "imagePullPolicy": spec.image.pull_policy}
     pod: dict[str, Any] = {
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
