@@ -35,6 +35,7 @@ lint: ## ruff, mypy --strict, import layers
 
 generate: ## CRDs, their copies in chart and manifests, reference docs
 	$(RUN) python -m sentiment_operator.api.generate
+	$(RUN) python -m sentiment_service.generate
 	$(RUN) python -m e2e.manifests
 
 model: ## train the bundled model again and report its figures

@@ -34,14 +34,13 @@ def _serve(flags: list[str]) -> int:
     from pydantic import ValidationError
     from pydantic_settings import CliApp
 
-    from sentiment_service.settings import Settings
+    from sentiment_service.settings import Settings, explain
 
     try:
         settings = CliApp.run(Settings, cli_args=flags)
     except ValidationError as error:
-        for problem in error.errors(include_url=False, include_input=False):
-            name = ".".join(str(part) for part in problem["loc"]).upper() or "settings"
-            print(f"sentiment-service: {name}: {problem['msg']}", file=sys.stderr)
+        for line in explain(error):
+            print(f"sentiment-service: {line}", file=sys.stderr)
         return 2
     from sentiment_service.server import serve
 
