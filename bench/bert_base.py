@@ -1,0 +1,181 @@
+"""A full-size BERT-base classifier with random weights of a fixed seed: right for speed, useless for answers.
+
+102 million parameters, 12 layers, hidden 768, vocabulary 21,128, two labels. `python -m bench.bert_base`
+makes it once (about two minutes) in an environment of its own, and prints where it is. Under
+`${XDG_CACHE_HOME:-~/.cache}/sentiment-operator/bench/bert-base-<digest of this recipe>/`:
+
+    checkpoint/    Hugging Face: config.json, model.safetensors, vocab.txt, tokenizer.json
+    fp32/          model package, fp32
+    int8/          model package, weights and activations int8 (post-training quantised)
+    int8-weights/  model package, weight-only int8
+
+Code and tests get the same with `bench.bert_base.ensure()`, which makes what is missing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.paths import CACHE, ROOT
+from bench.texts import MAX_TOKENS, lengths, vocabulary
+
+SEED = 7
+CALIBRATION_ROWS = 64
+POSITIONS = 512
+
+
+@dataclass(frozen=True)
+class BertBase:
+    root: Path
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.root / "checkpoint"
+
+    @property
+    def fp32(self) -> Path:
+        return self.root / "fp32"
+
+    @property
+    def int8(self) -> Path:
+        return self.root / "int8"
+
+    @property
+    def int8_weights(self) -> Path:
+        return self.root / "int8-weights"
+
+
+def paths() -> BertBase:
+    """Where the models are, made or not."""
+    recipe = Path(__file__).read_bytes() + Path(__file__).with_name("texts.py").read_bytes()
+    return BertBase(CACHE / f"bert-base-{hashlib.sha256(recipe).hexdigest()[:12]}")
+
+
+def ensure() -> BertBase:
+    """Make the models unless they are there; torch, transformers and nncf get their own environment."""
+    made = paths()
+    if not made.root.is_dir():
+        uv = subprocess.run([ROOT / "e2e/bootstrap.sh"], check=True, stdout=subprocess.PIPE, text=True)
+        subprocess.run(
+            [uv.stdout.strip(), "run", "--frozen", "--extra", "models", "--extra", "torch",
+             "python", "-m", "bench.bert_base"],
+            cwd=ROOT, check=True, stdout=subprocess.DEVNULL,
+            env={**os.environ, "UV_PROJECT_ENVIRONMENT": str(CACHE / "env-models")},
+        )  # fmt: skip
+    return made
+
+
+def make() -> BertBase:
+    """Build all four in a temporary directory and rename it; needs the extras `models` and `torch`."""
+    made = paths()
+    if made.root.is_dir():
+        return made
+    CACHE.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=f".{made.root.name}.", dir=CACHE))
+    try:
+        _build(BertBase(staging))
+        staging.chmod(0o755)
+        staging.rename(made.root)
+    except FileExistsError:  # somebody else was quicker; theirs is the same
+        pass
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return made
+
+
+def _build(to: BertBase) -> None:
+    import torch  # type: ignore[import-not-found, unused-ignore]
+    from sentiment_models import export
+    from transformers import (  # type: ignore[import-not-found, unused-ignore]
+        BertConfig,
+        BertForSequenceClassification,
+    )
+
+    torch.manual_seed(SEED)
+    labels = {0: "负面", 1: "正面"}
+    config = BertConfig(
+        vocab_size=len(vocabulary()), max_position_embeddings=POSITIONS, id2label=labels,
+        label2id={name: index for index, name in labels.items()},
+    )  # fmt: skip
+    model = BertForSequenceClassification(config).eval()
+    _say(f"BERT-base, {sum(p.numel() for p in model.parameters()) / 1e6:.1f} million parameters")
+    model.save_pretrained(to.checkpoint)
+    _write_tokenizer(to.checkpoint)
+
+    class Logits(torch.nn.Module):  # type: ignore[misc, unused-ignore]
+        def __init__(self) -> None:
+            super().__init__()
+            self.bert = model
+
+        def forward(self, input_ids: Any, attention_mask: Any) -> Any:
+            return self.bert(input_ids=input_ids, attention_mask=attention_mask).logits
+
+    _say("fp32 package")
+    converted = export.convert(Logits())  # type: ignore[arg-type, unused-ignore]
+    _write_package(to, to.fp32, "fp32", lambda: converted, fp16=False)
+    _say("int8 package, weights only")
+    _write_package(to, to.int8_weights, "int8", lambda: export.weights_only(converted))
+    _say("int8 package, post-training quantised")
+    chance = torch.Generator().manual_seed(SEED)
+    rows = [
+        [101, *torch.randint(200, 7000, (n - 2,), generator=chance).tolist(), 102]
+        for n in lengths(CALIBRATION_ROWS, SEED)
+    ]
+    _write_package(to, to.int8, "int8", lambda: export.post_training(converted, rows))
+
+
+def _write_tokenizer(folder: Path) -> None:
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+
+    words = vocabulary()
+    (folder / "vocab.txt").write_text("\n".join(words) + "\n", "utf-8")
+    tokenizer = Tokenizer(models.WordPiece({word: at for at, word in enumerate(words)}, unk_token="[UNK]"))  # noqa: S106
+    tokenizer.add_special_tokens(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"])
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 102), ("[CLS]", 101))
+    tokenizer.save(str(folder / "tokenizer.json"))
+    (folder / "tokenizer_config.json").write_text(
+        '{"tokenizer_class": "BertTokenizerFast", "do_lower_case": true, "model_max_length": 512, '
+        '"cls_token": "[CLS]", "mask_token": "[MASK]", "pad_token": "[PAD]", "sep_token": "[SEP]", '
+        '"unk_token": "[UNK]"}\n'
+    )
+
+
+def _write_package(
+    to: BertBase, folder: Path, precision: str, model: Callable[[], Any], *, fp16: bool = True
+) -> None:
+    import openvino as ov  # type: ignore[import-untyped, unused-ignore]
+    from sentiment_models import package
+
+    def produce(staging: Path) -> None:
+        ov.save_model(model(), str(staging / "model.xml"), compress_to_fp16=fp16)
+        shutil.copyfile(to.checkpoint / "tokenizer.json", staging / "tokenizer.json")
+
+    manifest = {
+        "name": f"bert-base-random-{folder.name}", "version": "1", "source": "random weights",
+        "revision": f"seed-{SEED}", "labels": ["负面", "正面"], "max_tokens": MAX_TOKENS,
+        "precision": precision, "temperature": 1.0, "bias": 0.0, "threshold": 0.5,
+        "neutral": {"low": 0.5, "high": 0.5}, "accuracy": {}, "versions": {},
+    }  # fmt: skip
+    package.write(folder, manifest, produce)
+
+
+def _say(text: str) -> None:
+    import sys
+
+    print(f"bench: {text}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    made = make()
+    for name in ("checkpoint", "fp32", "int8", "int8_weights"):
+        print(f"{name}\t{getattr(made, name)}")
