@@ -2,6 +2,7 @@
 UV := $(shell ./e2e/bootstrap.sh)
 RUN := $(UV) run --frozen --all-groups --extra operator --extra service
 NAME ?= dev
+NODES ?= 1
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-down test test-unit test-api e2e lint generate model images cluster-up cluster-down
@@ -44,8 +45,8 @@ model: ## train the bundled model again and report its figures
 images: ## build the product's images and load them into the cluster
 	@$(RUN) python -m e2e.cluster --name $(NAME) images
 
-cluster-up: ## start the embedded cluster (NAME=dev)
-	@$(RUN) python -m e2e.cluster --name $(NAME) up
+cluster-up: ## start the embedded cluster (NAME=dev, NODES=1)
+	@$(RUN) python -m e2e.cluster --name $(NAME) up --nodes $(NODES)
 
 cluster-down: ## end it and remove every trace
 	@$(RUN) python -m e2e.cluster --name $(NAME) down

@@ -18,9 +18,9 @@ for text in json.load(sys.stdin):
 """
 
 
-def client_pod(cluster: Cluster, namespace: str) -> None:
-    """Start a pod to ask from (the service's image has a Python), or find it running."""
-    pod = {
+def client_pod(cluster: Cluster, namespace: str, node: str | None = None) -> None:
+    """Start a pod to ask from (the service's image has a Python), or find it running; on `node` if given."""
+    pod: dict[str, Any] = {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": "client", "namespace": namespace},
@@ -47,6 +47,8 @@ def client_pod(cluster: Cluster, namespace: str) -> None:
             ],
         },
     }
+    if node:
+        pod["spec"]["nodeSelector"] = {"kubernetes.io/hostname": node}
     cluster.kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(pod))
     cluster.kubectl("-n", namespace, "wait", "--for=condition=Ready", "pod/client", "--timeout=120s")
 

@@ -35,6 +35,10 @@ class Cluster:
         parsed: dict[str, Any] = json.loads(self.kubectl("get", *arguments, "-o", "json"))
         return parsed
 
+    def apply(self, manifest: dict[str, Any], namespace: str) -> None:
+        """Server-side apply one object."""
+        self.kubectl("-n", namespace, "apply", "--server-side", "-f", "-", stdin=json.dumps(manifest))
+
     def helm(self, *arguments: str) -> str:
         """Run helm and return what it prints."""
         return run([*self.helm_start, *arguments], what=f"helm {arguments[0]}")
@@ -52,13 +56,13 @@ def _docker_answers() -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
-def open_cluster(name: str) -> Cluster:
-    """Start or find the cluster and bring the product's images into it."""
+def open_cluster(name: str, nodes: int = 1) -> Cluster:
+    """Start or find the cluster and bring the product's images into it (the user's own has its own nodes)."""
     if context := os.environ.get("CONTEXT"):
         return _users_cluster(context)
     if _docker_answers():
-        return _kind_cluster(name)
-    paths = embedded.up(name)
+        return _kind_cluster(name, nodes)
+    paths = embedded.up(name, nodes)
     embedded.load_images(paths, images.build_product_images())
     helm = str(build.bin_dir() / "helm")
     return Cluster(
@@ -103,11 +107,18 @@ def _docker_build() -> None:
             )
 
 
-def _kind_cluster(name: str) -> Cluster:
+def _kind_cluster(name: str, nodes: int) -> Cluster:
     kind, cluster = _kind(), f"sentiment-{name}"
     if cluster not in run([kind, "get", "clusters"], what="kind get clusters").split():
         with step(f"starting kind cluster {cluster}"):
-            run([kind, "create", "cluster", "--name", cluster, "--wait", "120s"], what="kind create cluster")
+            roles = ["control-plane", *["worker"] * (nodes - 1)]
+            config = {
+                "apiVersion": "kind.x-k8s.io/v1alpha4",
+                "kind": "Cluster",
+                "nodes": [{"role": role} for role in roles],
+            }
+            create = [kind, "create", "cluster", "--name", cluster, "--wait", "120s", "--config", "-"]
+            run(create, what="kind create cluster", stdin=json.dumps(config))
     _docker_build()
     _kind_load(kind, cluster)
     return _contextual("kind", name, f"kind-{cluster}")

@@ -8,7 +8,7 @@ import pytest
 
 from .cluster import embedded
 from .cluster.errors import ClusterError
-from .cluster.node import cgroup_name
+from .cluster.node_config import Node
 from .cluster.paths import ClusterPaths
 
 pytestmark = [
@@ -20,7 +20,7 @@ pytestmark = [
 def _traces(name: str) -> list[str]:
     root = str(ClusterPaths(name).root)
     found = [line for line in Path("/proc/mounts").read_text().splitlines() if root in line]
-    found += [str(folder) for folder in Path("/sys/fs/cgroup").glob(f"*/{cgroup_name(name)}")]
+    found += [str(folder) for folder in Path("/sys/fs/cgroup").glob(f"**/{Node(name, 1).cgroup}")]
     for process in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             command = process.read_bytes().replace(b"\0", b" ").decode(errors="replace")

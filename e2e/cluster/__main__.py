@@ -7,6 +7,7 @@ import sys
 
 from . import embedded, images
 from .errors import ClusterError
+from .node_config import Node
 from .paths import ClusterPaths
 from .progress import console
 
@@ -16,18 +17,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m e2e.cluster", description=__doc__)
     parser.add_argument("--name", default="dev", help="which cluster (several can run side by side)")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("up", help="start the cluster, or find it running")
+    up = commands.add_parser("up", help="start the cluster, or find it running")
+    up.add_argument("--nodes", type=int, default=1, help="number of nodes (1)")
     commands.add_parser("down", help="end the cluster and remove every trace of it")
     commands.add_parser("kubeconfig", help="print the path of the kubeconfig")
     commands.add_parser("images", help="build the product's images and load them into the cluster")
-    enter = commands.add_parser("enter", help="run a command inside the node's namespaces")
+    enter = commands.add_parser("enter", help="run a command inside a node's namespaces")
+    enter.add_argument("--node", type=int, default=1, help="which node (1)")
     enter.add_argument("rest", nargs=argparse.REMAINDER)
     arguments = parser.parse_args()
     paths = ClusterPaths(arguments.name)
     try:
         match arguments.command:
             case "up":
-                embedded.up(arguments.name)
+                embedded.up(arguments.name, arguments.nodes)
                 console.print(f"Cluster [bold]{arguments.name}[/bold] runs. To use it:")
                 print(f"export KUBECONFIG={paths.kubeconfig} PATH={paths.root / 'bin'}:$PATH")
             case "down":
@@ -37,7 +40,9 @@ def main() -> int:
             case "images":
                 embedded.load_images(paths, images.build_product_images())
             case "enter":
-                command = embedded.enter(paths, *(arguments.rest or [os.environ.get("SHELL", "sh")]))
+                command = embedded.enter(
+                    Node(arguments.name, arguments.node), *(arguments.rest or [os.environ.get("SHELL", "sh")])
+                )
                 return subprocess.run(command, check=False).returncode
     except ClusterError as error:
         console.print(f"[red]error:[/red] {error}", markup=True)

@@ -78,14 +78,11 @@ class Supervisor:
 
 
 def start_control_plane(
-    supervisor: Supervisor, paths: ClusterPaths, endpoints: Endpoints, *, scheduler: bool
+    supervisor: Supervisor, paths: ClusterPaths, endpoints: Endpoints, *, nodes: int
 ) -> Pki:
-    """Start all parts and wait until the API server is ready."""
-    api = "kubernetes.default"
-    names = ["localhost", "node1", "kubernetes", api, f"{api}.svc", f"{api}.svc.cluster.local"]
-    addresses = ["127.0.0.1", "10.96.0.1", *([endpoints.advertise] if endpoints.advertise else [])]
-    pki = create_pki(paths, [*names, *addresses])
-    for component in ("admin", "kubelet", "kube-controller-manager", "kube-scheduler", "kube-proxy"):
+    """Start all parts and wait until the API server is ready; without nodes there is no scheduler."""
+    pki = create_pki(paths, nodes)
+    for component in ("admin", "kube-controller-manager", "kube-scheduler"):
         write_kubeconfig(pki, component, endpoints.server, paths.component_kubeconfig(component), paths.name)
     client, peer = (f"http://127.0.0.1:{port}" for port in (endpoints.etcd_port, endpoints.etcd_peer_port))
     supervisor.start(
@@ -116,7 +113,7 @@ def start_control_plane(
         "--leader-elect=false",
         "--horizontal-pod-autoscaler-sync-period=5s",
     )
-    if scheduler:
+    if nodes:
         supervisor.start(
             "kube-scheduler",
             f"--kubeconfig={paths.component_kubeconfig('kube-scheduler')}",

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from . import build, images
+from . import build, images, node
 from .addons import install_addons
 from .control_plane import Endpoints, Supervisor, start_control_plane
 from .errors import ClusterError
-from .node import cgroup_name
+from .node_config import CONTAINERD_SOCKET, Node
 from .packages import NODE_PACKAGES, ensure_packages
 from .paths import REPO, ClusterPaths
 from .pki import Pki, write_kubeconfig
@@ -44,25 +44,32 @@ def check_host() -> None:
 
 def is_running(paths: ClusterPaths) -> bool:
     """Whether the cluster's process lives."""
-    pid = node_pid(paths)
-    return pid is not None and Path(f"/proc/{pid}").exists()
+    return node_pid(Node(paths.name, 1)) is not None
 
 
-def node_pid(paths: ClusterPaths) -> int | None:
-    """Process 1 of the node, as the host sees it."""
-    try:
-        parent = int(paths.pid_file.read_text())
-        children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-        return int(children[0])
-    except (OSError, ValueError, IndexError):
-        return None
+def node_pid(member: Node) -> int | None:
+    """A node's process 1, as the host sees it."""
+    wanted = ["-m", "e2e.cluster.node", member.cluster, str(member.index)]
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = process.read_text().split("\0")
+        except (OSError, UnicodeDecodeError):  # ended meanwhile, or nothing of ours
+            continue
+        if words[1:5] == wanted:  # unshare, which started it, has its own words first
+            return int(process.parent.name)
+    return None
 
 
-def up(name: str) -> ClusterPaths:
-    """Start the cluster, or return the running one."""
+def up(name: str, nodes: int = 1) -> ClusterPaths:
+    """Start the cluster, or return the running one; ClusterError when that has another number of nodes."""
     paths = ClusterPaths(name)
     complete = paths.root / "complete"
     if is_running(paths) and complete.exists():
+        if (running := _nodes(paths)) != nodes:
+            raise ClusterError(
+                f"Cluster {name} runs with {running} node(s), not {nodes}: end it first "
+                f"(make cluster-down NAME={name})."
+            )
         return paths
     check_host()
     ensure_packages(NODE_PACKAGES)
@@ -70,7 +77,7 @@ def up(name: str) -> ClusterPaths:
     addon_archives = images.build_addon_images(binaries)
     down(name)
     with step(f"starting Kubernetes (cluster {name})") as update:
-        process = _launch(paths, binaries)
+        process = _launch(paths, binaries, nodes)
         try:
             _wait_for_node(paths, process, update)
         except BaseException:
@@ -82,8 +89,13 @@ def up(name: str) -> ClusterPaths:
     return paths
 
 
-def _launch(paths: ClusterPaths, binaries: Path) -> "subprocess.Popen[bytes]":
+def _nodes(paths: ClusterPaths) -> int:
+    return int((paths.root / "nodes").read_text())
+
+
+def _launch(paths: ClusterPaths, binaries: Path, nodes: int) -> "subprocess.Popen[bytes]":
     paths.root.mkdir(parents=True)
+    (paths.root / "nodes").write_text(str(nodes))
     (paths.root / "bin").symlink_to(binaries)
     shutil.copy(images.build_pause_image(binaries), paths.root / "pause.tar")
     created = [point for point in _MOUNT_POINTS if not point.exists()]
@@ -96,17 +108,8 @@ def _launch(paths: ClusterPaths, binaries: Path) -> "subprocess.Popen[bytes]":
     # host's interfaces.
     with socket.create_server(("127.0.0.1", 0)) as listener, (paths.logs / "node.log").open("wb") as log:
         port = listener.getsockname()[1]
-        namespaces = ["--mount", "--net", "--pid", "--uts", "--ipc", "--fork", "--kill-child", "--mount-proc"]
         process = subprocess.Popen(
-            [
-                "unshare",
-                *namespaces,
-                sys.executable,
-                "-m",
-                "e2e.cluster.node",
-                paths.name,
-                str(listener.fileno()),
-            ],
+            node.command(Node(paths.name, 1), nodes, listener.fileno()),
             cwd=REPO,
             pass_fds=[listener.fileno()],
             stdin=subprocess.DEVNULL,
@@ -124,14 +127,15 @@ def _wait_for_node(
 ) -> None:
     deadline = time.monotonic() + 180
     server = f"https://127.0.0.1:{(paths.root / 'port').read_text()}"
+    names = [f"node/node{index}" for index in range(1, _nodes(paths) + 1)]
     while time.monotonic() < deadline and process.poll() is None:
-        started = sorted(log.stem for log in paths.logs.glob("*.log"))
+        started = sorted(log.stem for log in (paths.logs / "node1").glob("*.log"))
         update(", ".join(started))
         if (paths.pki / "service-account.crt").exists():
             if not paths.kubeconfig.exists():
                 write_kubeconfig(Pki(paths.pki), "admin", server, paths.kubeconfig, f"sentiment-{paths.name}")
             ready = subprocess.run(
-                [*kubectl(paths), "wait", "--for=condition=Ready", "node/node1", "--timeout=2s"],
+                [*kubectl(paths), "wait", "--for=condition=Ready", *names, "--timeout=2s"],
                 capture_output=True,
                 check=False,
             )
@@ -147,24 +151,26 @@ def kubectl(paths: ClusterPaths) -> list[str]:
     return [str(build.bin_dir() / "kubectl"), f"--kubeconfig={paths.kubeconfig}"]
 
 
-def enter(paths: ClusterPaths, *command: str) -> list[str]:
-    """The command line that runs a command inside the node's namespaces."""
-    pid = node_pid(paths)
+def enter(member: Node, *command: str) -> list[str]:
+    """The command line that runs a command inside a node's namespaces."""
+    pid = node_pid(member)
     if pid is None:
-        raise ClusterError(f"Cluster {paths.name} is not running: start it with `make cluster-up`.")
+        raise ClusterError(f"{member.name} of cluster {member.cluster} is not running.")
     return ["nsenter", f"--target={pid}", "--mount", "--net", "--pid", "--uts", "--ipc", *command]
 
 
 def load_images(paths: ClusterPaths, archives: list[Path]) -> None:
-    """Import image archives into the node, those that changed only."""
+    """Import image archives into every node, those that changed only."""
     loaded_file = paths.root / "loaded-images"
     loaded = loaded_file.read_text().split() if loaded_file.exists() else []
+    ctr = [str(build.bin_dir() / "ctr"), f"--address={CONTAINERD_SOCKET}", "-n", "k8s.io"]
     for archive in archives:
         if archive.name in loaded:
             continue
         with step(f"loading image {archive.stem}"):
-            ctr = str(build.bin_dir() / "ctr")
-            run(enter(paths, ctr, "-n", "k8s.io", "images", "import", str(archive)), what="ctr images import")
+            for index in range(1, _nodes(paths) + 1):
+                command = enter(Node(paths.name, index), *ctr, "images", "import", str(archive))
+                run(command, what="ctr images import")
         loaded.append(archive.name)
         loaded_file.write_text("\n".join(loaded))
 
@@ -192,7 +198,7 @@ def _kill(paths: ClusterPaths) -> None:
         unshare = int(paths.pid_file.read_text())
     except (OSError, ValueError):
         return
-    pid = node_pid(paths)
+    pid = node_pid(Node(paths.name, 1))
     if pid is None:
         with suppress(ProcessLookupError):
             os.kill(unshare, signal.SIGKILL)
@@ -210,7 +216,7 @@ def _kill(paths: ClusterPaths) -> None:
 
 
 def _remove_cgroups(name: str) -> None:
-    for top in Path("/sys/fs/cgroup").glob(f"**/{cgroup_name(name)}"):
+    for top in Path("/sys/fs/cgroup").glob(f"**/{Node(name, 1).cgroup.removesuffix('1')}*"):
         for folder, _, _ in os.walk(top, topdown=False):
             deadline = time.monotonic() + 10
             while True:
@@ -234,7 +240,7 @@ def control_plane(folder_name: str) -> Iterator[ClusterPaths]:
     supervisor = Supervisor(binaries, paths.logs)
     endpoints = Endpoints(None, *_free_ports(5))
     try:
-        start_control_plane(supervisor, paths, endpoints, scheduler=False)
+        start_control_plane(supervisor, paths, endpoints, nodes=0)
         shutil.copy(paths.component_kubeconfig("admin"), paths.kubeconfig)
         yield paths
     finally:

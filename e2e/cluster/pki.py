@@ -14,7 +14,6 @@ from .paths import ClusterPaths
 # component → (common name, organisation); see Kubernetes' "PKI certificates and requirements"
 _IDENTITIES = {
     "admin": ("admin", "system:masters"),
-    "kubelet": ("system:node:node1", "system:nodes"),
     "kube-controller-manager": ("system:kube-controller-manager", None),
     "kube-scheduler": ("system:kube-scheduler", None),
     "kube-proxy": ("system:kube-proxy", None),
@@ -36,16 +35,20 @@ class Pki:
         return self.folder / f"{name}.key"
 
 
-def create_pki(paths: ClusterPaths, names: list[str]) -> Pki:
-    """Make the CA, one certificate per component, and the service-account key pair.
-
-    names: host names and addresses the API server and the kubelet answer to.
-    """
+def create_pki(paths: ClusterPaths, nodes: int) -> Pki:
+    """Make the CA, one certificate per component and per node's kubelet, and the service-account key pair."""
     paths.pki.mkdir(parents=True, mode=0o700)
     pki = Pki(paths.pki)
     ca = trustme.CA()
     ca.cert_pem.write_to_path(pki.crt("ca"))
-    for component, (common_name, organisation) in _IDENTITIES.items():
+    api = "kubernetes.default"
+    names = ["localhost", "127.0.0.1", "10.96.0.1", "kubernetes", api]
+    names += [f"{api}.svc", f"{api}.svc.cluster.local"]
+    kubelets = {}
+    for index in range(1, nodes + 1):
+        names += [f"node{index}", f"10.88.0.{index}"]
+        kubelets[f"kubelet-node{index}"] = (f"system:node:node{index}", "system:nodes")
+    for component, (common_name, organisation) in (_IDENTITIES | kubelets).items():
         cert = ca.issue_cert(*names, common_name=common_name, organization_name=organisation)
         pki.crt(component).write_bytes(b"".join(blob.bytes() for blob in cert.cert_chain_pems))
         cert.private_key_pem.write_to_path(pki.key(component))

@@ -9,7 +9,7 @@ import pytest
 
 from e2e.cluster import packages
 from e2e.cluster.errors import ClusterError
-from e2e.cluster.node import cgroup_name, cni_config, containerd_config, kubelet_config
+from e2e.cluster.node_config import Node, cni_config, containerd_config, kubelet_config
 from e2e.cluster.paths import ClusterPaths, content_key
 from e2e.cluster.pki import create_pki, write_kubeconfig
 
@@ -41,29 +41,34 @@ def test_content_key_ignores_bytecode(tmp_path: Path) -> None:
 
 
 def test_containerd_config_is_toml_of_version_3(paths: ClusterPaths) -> None:
-    parsed = tomllib.loads(containerd_config(paths))
+    parsed = tomllib.loads(containerd_config(Node(paths.name, 1)))
     assert parsed["version"] == 3
     assert parsed["plugins"]["io.containerd.cri.v1.runtime"]["restrict_oom_score_adj"] is True
 
 
-def test_clusters_share_no_cgroup_and_no_folder(paths: ClusterPaths) -> None:
-    other = ClusterPaths("u")
-    assert cgroup_name("t") != cgroup_name("u")
-    assert kubelet_config(paths)["podLogsDir"] != kubelet_config(other)["podLogsDir"]
-    assert json.loads(json.dumps(cni_config()))["cniVersion"] == "1.0.0"
+def test_nodes_share_no_cgroup_no_folder_and_no_address() -> None:
+    nodes = [Node("t", 1), Node("t", 2), Node("u", 1)]
+    assert len({node.cgroup for node in nodes}) == 3
+    assert len({str(kubelet_config(node)["podLogsDir"]) for node in nodes}) == 3
+    first, second = nodes[:2]
+    assert (first.pod_subnet, second.pod_subnet) == ("10.244.0.0/24", "10.244.1.0/24")
+    assert first.address != second.address
+    assert json.loads(json.dumps(cni_config(second)))["plugins"][0]["ipam"]["ranges"] == [
+        [{"subnet": "10.244.1.0/24"}]
+    ]
 
 
 def test_certificates_verify_and_name_their_component(paths: ClusterPaths) -> None:
-    pki = create_pki(paths, ["localhost", "127.0.0.1"])
+    pki = create_pki(paths, nodes=2)
     write_kubeconfig(pki, "admin", "https://127.0.0.1:1", paths.kubeconfig, "c")
     subject = subprocess.run(
-        ["openssl", "x509", "-noout", "-subject", "-in", pki.crt("kubelet")],
+        ["openssl", "x509", "-noout", "-subject", "-in", pki.crt("kubelet-node2")],
         capture_output=True,
         text=True,
         check=True,
     ).stdout
     assert "system:nodes" in subject
-    assert "system:node:node1" in subject
+    assert "system:node:node2" in subject
     assert json.loads(paths.kubeconfig.read_text())["current-context"] == "c"
     assert paths.kubeconfig.stat().st_mode & 0o077 == 0
     assert pki.key("admin").stat().st_mode & 0o077 == 0
