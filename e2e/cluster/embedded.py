@@ -106,7 +106,7 @@ def _launch(paths: ClusterPaths, binaries: Path, nodes: int) -> "subprocess.Pope
     # The socket belongs to the host's network, its server to the node's: that
     # is what lets a kubeconfig on the host reach the node without touching the
     # host's interfaces.
-    with socket.create_server(("127.0.0.1", 0)) as listener, (paths.logs / "node.log").open("wb") as log:
+    with socket.create_server(("127.0.0.1", 0)) as listener, (paths.logs / "node1.log").open("wb") as log:
         port = listener.getsockname()[1]
         process = subprocess.Popen(
             node.command(Node(paths.name, 1), nodes, listener.fileno()),
@@ -142,8 +142,8 @@ def _wait_for_node(
             if ready.returncode == 0:
                 return
         time.sleep(0.3)
-    log = (paths.logs / "node.log").read_text(errors="replace").splitlines()[-15:]
-    raise ClusterError(f"The node did not come up; logs are in {paths.logs}:\n" + "\n".join(log))
+    said = [line for log in paths.logs.glob("node*.log") for line in log.read_text().splitlines()[-15:]]
+    raise ClusterError(f"The cluster did not come up; logs are in {paths.logs}:\n" + "\n".join(said))
 
 
 def kubectl(paths: ClusterPaths) -> list[str]:
