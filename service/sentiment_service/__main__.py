@@ -50,7 +50,7 @@ def _serve(flags: list[str]) -> int:
 def _install(to: Path, report: Path | None) -> int:
     import json
 
-    from sentiment_service.engine.package import MANIFEST
+    from sentiment_service.engine.files import MANIFEST
     from sentiment_service.engine.protocol import ModelLoadError
     from sentiment_service.install import install
     from sentiment_service.settings import BUNDLED_MODEL

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 
@@ -16,15 +17,22 @@ def usable_threads(root: Path = Path("/")) -> int:
 
 def cgroup_quota(root: Path = Path("/")) -> float | None:
     """CPUs granted by the tightest cgroup (v2 or v1) from this process's own up; None: no limit."""
-    quotas = []
+    quotas = [
+        _v2(directory) if version == 2 else _v1(directory)
+        for version, directory in cgroup_directories("cpu", root)
+    ]
+    return min((quota for quota in quotas if quota is not None), default=None)
+
+
+def cgroup_directories(controller: str, root: Path) -> Iterator[tuple[int, Path]]:
+    """The cgroup version and the directory of this process's own cgroup and of each of its parents."""
     for line in _read(root / "proc/self/cgroup").splitlines():
         _, controllers, path = line.split(":", 2)
         if controllers == "":
-            quotas += [_v2(d) for d in _upwards(root / "sys/fs/cgroup", path)]
-        elif "cpu" in controllers.split(","):
-            for mount in ("cpu", "cpu,cpuacct", controllers):
-                quotas += [_v1(d) for d in _upwards(root / "sys/fs/cgroup" / mount, path)]
-    return min((quota for quota in quotas if quota is not None), default=None)
+            yield from ((2, d) for d in _upwards(root / "sys/fs/cgroup", path))
+        elif controller in controllers.split(","):
+            for mount in dict.fromkeys((controller, "cpu,cpuacct", controllers)):
+                yield from ((1, d) for d in _upwards(root / "sys/fs/cgroup" / mount, path))
 
 
 def _upwards(mount: Path, path: str) -> list[Path]:

@@ -13,7 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from sentiment_service.engine.package import MANIFEST, ModelPackage
+from sentiment_service.engine.files import MANIFEST
+from sentiment_service.engine.package import ModelPackage
 from sentiment_service.engine.protocol import ModelLoadError
 
 LINK = "bundled"

@@ -1,66 +1,111 @@
-"""Prometheus metrics: the article's four names, and what the batcher and the lifecycle do."""
+"""Prometheus metrics, owned by the scheduler's process: right whatever happens to HTTP workers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
 
-import psutil
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+if TYPE_CHECKING:
+    from sentiment_service.engine.batcher import Batch
+    from sentiment_service.engine.lifecycle import State
+
 _LATENCY_BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+_ENGINE_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 _BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
-def memory_bytes() -> int:
-    """Resident memory of this process."""
-    return int(psutil.Process().memory_info().rss)
+class RequestMetrics(Protocol):
+    """What an HTTP worker counts: here, or over a connection to here."""
+
+    def request_began(self) -> None: ...
+
+    def request_ended(self, endpoint: str, status: int, seconds: float) -> None: ...
 
 
 class Metrics:
-    """One registry per app, so that two apps in one process do not meet."""
+    """One registry per scheduler, so that two of them in one process do not meet."""
 
-    def __init__(self, queue_length: Callable[[], int]) -> None:
+    def __init__(self, queue_length: Callable[[], int], memory_bytes: Callable[[], int]) -> None:
         registry = self._registry = CollectorRegistry()
-        self.requests = Counter(
-            "structbert_requests", "API requests answered", ["endpoint", "status"], registry=registry
+
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(name, text, labels, registry=registry)
+
+        def gauge(name: str, text: str) -> Gauge:
+            return Gauge(name, text, registry=registry)
+
+        def histogram(name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+            return Histogram(name, text, labels, buckets=buckets, registry=registry)
+
+        self._requests = counter("structbert_requests", "API requests answered", "endpoint", "status")
+        self._latency = histogram(
+            "structbert_request_latency_seconds", "From request to response", _LATENCY_BUCKETS, "endpoint"
         )
-        self.latency = Histogram(
-            "structbert_request_latency_seconds",
-            "Time from request to response",
-            ["endpoint"],
-            buckets=_LATENCY_BUCKETS,
-            registry=registry,
-        )
-        self.active = Gauge("structbert_active_requests", "API requests in progress", registry=registry)
-        Gauge(
-            "structbert_memory_usage_bytes", "Resident memory of the process", registry=registry
+        self._active = gauge("structbert_active_requests", "API requests in progress")
+        gauge(
+            "structbert_memory_usage_bytes",
+            "Memory of all processes of the service, shared pages counted once (Pss)",
         ).set_function(memory_bytes)
-        self.model_loaded = Gauge("structbert_model_loaded", "1 while the model is loaded", registry=registry)
-        self.batch_size = Histogram(
-            "structbert_batch_size", "Texts per engine run", buckets=_BATCH_BUCKETS, registry=registry
+        self._loaded = gauge("structbert_model_loaded", "1 while the model is loaded")
+        self._loads = counter("structbert_model_loads", "Times the model was loaded")
+        self._load_failures = counter("structbert_model_load_failures", "Times it could not be loaded")
+        self._unloads = counter("structbert_model_unloads", "Times the model was unloaded")
+        self._restarts = counter("structbert_engine_failures", "Engine processes that died, hung or broke")
+        self._batch_size = histogram("structbert_batch_size", "Texts in an engine run", _BATCH_BUCKETS)
+        self._queue_seconds = histogram(
+            "structbert_queue_seconds", "Time that a text waited for the engine", _LATENCY_BUCKETS
         )
-        self.queue_seconds = Histogram(
-            "structbert_queue_seconds",
-            "Time a text waited for the engine",
-            buckets=_LATENCY_BUCKETS,
-            registry=registry,
+        self._engine_seconds = histogram(
+            "structbert_engine_seconds", "Time of an engine run", _ENGINE_BUCKETS
         )
-        Gauge("structbert_queue_length", "Texts waiting for the engine", registry=registry).set_function(
-            queue_length
-        )
+        self._tokens = counter("structbert_tokens", "Tokens that the engine read, without padding")
+        self._padding = counter("structbert_padding_tokens", "Padding that the engine read beside them")
+        self._texts = counter("structbert_texts", "Texts given to the engine")
+        self._truncated = counter("structbert_truncated_texts", "Texts whose end was not read")
+        gauge("structbert_queue_length", "Texts waiting for the engine").set_function(queue_length)
         self.total_requests = 0
         self._total_seconds = 0.0
 
-    def observe_request(self, endpoint: str, status: int, seconds: float) -> None:
-        self.requests.labels(endpoint, str(status)).inc()
-        self.latency.labels(endpoint).observe(seconds)
+    def request_began(self) -> None:
+        self._active.inc()
+
+    def request_ended(self, endpoint: str, status: int, seconds: float) -> None:
+        self._active.dec()
+        self._requests.labels(endpoint, str(status)).inc()
+        self._latency.labels(endpoint).observe(seconds)
         self.total_requests += 1
         self._total_seconds += seconds
 
-    def observe_batch(self, size: int, waited: list[float]) -> None:
-        self.batch_size.observe(size)
-        for seconds in waited:
-            self.queue_seconds.observe(seconds)
+    def requests_lost(self, count: int) -> None:
+        """Requests that a dead HTTP worker took along."""
+        self._active.dec(count)
+
+    def observe_tokenised(self, texts: int, truncated: int) -> None:
+        self._texts.inc(texts)
+        self._truncated.inc(truncated)
+
+    def observe_batch(self, batch: Batch) -> None:
+        self._batch_size.observe(len(batch.waited))
+        self._engine_seconds.observe(batch.seconds)
+        self._tokens.inc(batch.tokens)
+        self._padding.inc(batch.padded_tokens - batch.tokens)
+        for seconds in batch.waited:
+            self._queue_seconds.observe(seconds)
+
+    def observe_state(self, before: State, after: State) -> None:
+        """A change of the model's state."""
+        self._loaded.set(after == "loaded")
+        match (str(before), str(after)):
+            case (_, "loaded"):
+                self._loads.inc()
+            case ("loaded", "failed"):
+                self._restarts.inc()
+            case (_, "failed"):
+                self._load_failures.inc()
+            case ("loaded", _):
+                self._unloads.inc()
 
     @property
     def average_ms(self) -> float:

@@ -1,40 +1,80 @@
-"""Runs the app under uvicorn, and drains it on SIGTERM."""
+"""Runs the service: one process that does all but infer, or several HTTP workers under a parent."""
 
 from __future__ import annotations
 
+import contextlib
 import math
 import signal
+import socket
+import sys
 import time
+from collections.abc import Callable, Iterator
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import uvicorn
 
 from sentiment_service import logs
-from sentiment_service.app import Service, create_app
+from sentiment_service.front import Front
 from sentiment_service.settings import Settings
 
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
-class DrainingServer(uvicorn.Server):
+    from sentiment_service.engine.model import Model
+    from sentiment_service.engine.scheduler import Scheduler, Status
+
+_BACKLOG = 2048
+
+
+class _Server(uvicorn.Server):
+    """Serves `make`'s app behind the front; a failure to make it ends the server."""
+
+    def __init__(self, settings: Settings, make: Callable[[], FastAPI]) -> None:
+        self.failed = False
+        config = uvicorn.Config(
+            Front(make, self._fail),
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=round(settings.request_timeout_seconds) + 1,
+        )
+        super().__init__(config)
+
+    def _fail(self, error: BaseException) -> None:
+        logs.log_error("", type(error).__name__, str(error), {"while": "starting"}, exception=error)
+        self.failed = self.should_exit = True
+
+
+class DrainingServer(_Server):
     """On the first signal: not ready, but still answering for DRAIN_SECONDS, then a graceful stop.
 
     Kubernetes tells the pod and the load balancers at the same time, so requests still arrive for a
     while after SIGTERM. A second signal stops at once.
     """
 
-    def __init__(self, config: uvicorn.Config, service: Service) -> None:
-        super().__init__(config)
-        self._service = service
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings, self._make)
+        self._settings = settings
+        self._scheduler: Scheduler | None = None
         self._stop_at = math.inf
 
+    def _make(self) -> FastAPI:
+        from sentiment_service.app import create_app
+
+        app = create_app(self._settings)
+        self._scheduler = app.state.service.scheduler
+        return app
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        if self._service.draining or not self.started:
+        if self._scheduler is None or self._stop_at < math.inf:
             # The base class would raise the signal again after the stop; here a drained stop is exit 0.
             self.force_exit = self.should_exit
             self.should_exit = True
             return
-        self._service.draining = True
-        seconds = self._service.settings.drain_seconds
+        seconds = self._settings.drain_seconds
         self._stop_at = time.monotonic() + seconds
+        self._scheduler.drain()
         logs.log_event("draining", signal=signal.Signals(sig).name, seconds=seconds)
 
     async def on_tick(self, counter: int) -> bool:
@@ -43,18 +83,87 @@ class DrainingServer(uvicorn.Server):
         return await super().on_tick(counter)
 
 
+class WorkerServer(_Server):
+    """One HTTP worker: obeys its parent, not signals."""
+
+    def __init__(self, settings: Settings, sock: socket.socket, status: Status, model: Model | None) -> None:
+        from sentiment_service.workers.remote import RemoteScheduler
+
+        super().__init__(settings, self._make)
+        self._settings = settings
+        self._sock = sock
+        self._model = model
+        self._scheduler = RemoteScheduler(status, self._stop)
+
+    def _make(self) -> FastAPI:
+        from sentiment_service.app import create_app
+
+        return create_app(self._settings, self._scheduler, model=self._model)
+
+    def _stop(self) -> None:
+        self.should_exit = True
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        from sentiment_service.workers.channel import Channel
+
+        self._listening = self._scheduler.connect(await Channel.open(self._sock))
+        await super().startup(sockets)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
 def serve(settings: Settings) -> int:
     logs.configure(settings.log_level)
-    app = create_app(settings)
-    config = uvicorn.Config(
-        app,
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=round(settings.request_timeout_seconds) + 1,
+    try:
+        listener = _listen(settings.host, settings.port)
+    except OSError as error:
+        where = f"HOST={settings.host} PORT={settings.port}"
+        print(f"sentiment-service: cannot listen on {where}: {error}", file=sys.stderr)
+        return 1
+    host, port = listener.getsockname()[:2]
+    logs.log_event("listening", host=host, port=port, workers=settings.workers)
+    if settings.workers > 1:
+        return _serve_with_workers(settings, listener)
+    server = DrainingServer(settings)
+    server.run([listener])
+    return 1 if server.failed else 0
+
+
+def _serve_with_workers(settings: Settings, listener: socket.socket) -> int:
+    from sentiment_service.workers.parent import Parent
+
+    model: Model | None = None
+
+    def warm() -> None:
+        nonlocal model
+        import sentiment_service.app
+        import sentiment_service.engine.model
+
+        with contextlib.suppress(Exception):  # no package yet: each worker reads it when there is one
+            model = sentiment_service.engine.model.Model.read(settings.package_dir.resolve())
+
+    def work(sock: socket.socket, status: Status) -> int:
+        server = WorkerServer(settings, sock, status, model)
+        server.run([listener])
+        return 1 if server.failed else 0
+
+    return Parent(settings, work).run(warm)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Listening before anything heavy is imported: an early connection waits instead of being refused."""
+    [(family, kind, protocol, _, address), *_] = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )
-    server = DrainingServer(config, app.state.service)
-    server.run()
-    return 0 if server.started else 1
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(_BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    listener.set_inheritable(True)
+    return listener

@@ -32,12 +32,14 @@ MAX_TOKENS = 32
 Serve = Callable[..., TestClient]
 
 
-def write_package(directory: Path, **changes: Any) -> Path:
-    """Logits are (-s, s)/2 where s is the sum of the characters' weights."""
+def write_package(
+    directory: Path, *, weights: dict[str, float] = WEIGHTS, special: float = 0.0, **changes: Any
+) -> Path:
+    """Logits are (-s, s)/2 where s is the sum of the characters' weights, and of `special` for others."""
     directory.mkdir(parents=True, exist_ok=True)
-    vocabulary = {token: index for index, token in enumerate([*SPECIAL, *WEIGHTS])}
-    table = np.zeros((len(vocabulary), 2), dtype=np.float32)
-    for char, weight in WEIGHTS.items():
+    vocabulary = {token: index for index, token in enumerate([*SPECIAL, *weights])}
+    table = np.full((len(vocabulary), 2), special, dtype=np.float32)
+    for char, weight in weights.items():
         table[vocabulary[char]] = (-weight / 2, weight / 2)
     input_ids = ops.parameter([-1, -1], np.int64, name="input_ids")
     attention_mask = ops.parameter([-1, -1], np.int64, name="attention_mask")

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from sentiment_service.engine.batcher import ClosedError, QueueFullError
 from sentiment_service.engine.lifecycle import ModelUnavailableError
+from sentiment_service.engine.process import EngineFailedError
 from sentiment_service.logs import log_error
 
 _HTTP_CODES = {400: "invalid_json", 404: "not_found", 405: "method_not_allowed"}
@@ -42,9 +43,9 @@ def from_exception(error: Exception) -> ApiError:
                 headers={"Retry-After": str(error.retry_after)},
             )
         case ModelUnavailableError():
-            return ApiError(
-                503, "model_unavailable", f"the model cannot be loaded: {error}", headers={"Retry-After": "5"}
-            )
+            return ApiError(503, "model_unavailable", str(error), headers={"Retry-After": "5"})
+        case EngineFailedError():
+            return ApiError(503, "engine_failed", f"{error}; try again", headers={"Retry-After": "1"})
         case ClosedError():
             return ApiError(503, "draining", "the service is stopping", headers={"Retry-After": "1"})
         case RequestValidationError():
@@ -104,6 +105,7 @@ def install(app: FastAPI) -> None:
         ApiError,
         QueueFullError,
         ModelUnavailableError,
+        EngineFailedError,
         ClosedError,
         RequestValidationError,
         HTTPException,

@@ -51,10 +51,12 @@ class Guard:
         metrics = self._service.metrics
         # Unknown paths share one label, so that callers cannot grow the metrics without end.
         endpoint = scope["path"] if scope["path"] in self._endpoints else "other"
-        with metrics.active.track_inprogress():
-            begin = time.perf_counter()
+        metrics.request_began()
+        begin = time.perf_counter()
+        try:
             await self._answer_within_limits(exchange, scope, receive)
-            metrics.observe_request(endpoint, exchange.status, time.perf_counter() - begin)
+        finally:
+            metrics.request_ended(endpoint, exchange.status, time.perf_counter() - begin)
 
     async def _answer(self, exchange: _Exchange, scope: Scope, receive: Receive) -> None:
         try:

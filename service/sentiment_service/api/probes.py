@@ -12,7 +12,6 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from sentiment_service import __version__
 from sentiment_service.api.schemas import Health
 from sentiment_service.app import Service
-from sentiment_service.metrics import memory_bytes
 
 _WEB = Path(__file__).parent.parent / "web"
 _PAGE_HEADERS = {
@@ -24,20 +23,20 @@ _PAGE_HEADERS = {
 
 def router(service: Service) -> APIRouter:
     routes = APIRouter()
-    lifecycle = service.runtime.lifecycle
 
     @routes.get("/health", response_model=Health, responses={503: {"model": Health}}, tags=["health"])
     async def health() -> Response:
         """The article's health report; 503 when draining or when the last load failed."""
-        status = "draining" if service.draining else "healthy" if lifecycle.able else "unhealthy"
+        now, figures = service.status, await service.scheduler.report()
+        status = "draining" if now.draining else "healthy" if now.able else "unhealthy"
         report = Health(
             status=status,
             timestamp=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             version=__version__,
-            model_loaded=lifecycle.loaded,
-            memory_usage_mb=round(memory_bytes() / (1 << 20), 1),
-            total_requests=service.metrics.total_requests,
-            avg_response_time_ms=round(service.metrics.average_ms, 1),
+            model_loaded=now.loaded,
+            memory_usage_mb=round(figures.memory_bytes / (1 << 20), 1),
+            total_requests=figures.total_requests,
+            avg_response_time_ms=round(figures.average_ms, 1),
         )
         return JSONResponse(report.model_dump(), status_code=200 if status == "healthy" else 503)
 
@@ -51,21 +50,21 @@ def router(service: Service) -> APIRouter:
         """Requests are welcome: also while the model is unloaded, not after a failed load."""
         if service.draining:
             return PlainTextResponse("draining", 503)
-        if not lifecycle.able:
-            return PlainTextResponse(f"the model cannot be loaded: {lifecycle.reason}", 503)
-        if not lifecycle.warm:
+        if not service.status.able:
+            return PlainTextResponse(service.status.reason, 503)
+        if not service.status.warm:
             return PlainTextResponse("warming up", 503)
         return PlainTextResponse("ok")
 
     @routes.get("/startupz", tags=["health"], response_class=PlainTextResponse)
     async def startupz() -> PlainTextResponse:
         """Start-up is over: at once, or with WARM_UP when the first load has ended, well or not."""
-        return PlainTextResponse("ok") if lifecycle.warm else PlainTextResponse("warming up", 503)
+        return PlainTextResponse("ok") if service.status.warm else PlainTextResponse("warming up", 503)
 
     @routes.get("/metrics", tags=["health"], response_class=PlainTextResponse)
     async def metrics() -> Response:
         """Prometheus text format."""
-        return Response(service.metrics.render(), media_type=CONTENT_TYPE_LATEST)
+        return Response(await service.scheduler.render_metrics(), media_type=CONTENT_TYPE_LATEST)
 
     @routes.get("/", include_in_schema=False)
     async def index() -> Response:

@@ -5,38 +5,56 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from itertools import chain, islice
+from typing import NamedTuple
 
-from sentiment_service.engine.plan import Candidate, choose
-
-Ids = tuple[int, ...]
-Logits = tuple[float, float]
-Run = Callable[[Sequence[Ids]], list[Logits]]
+from sentiment_service.engine.frames import Ids, Logits
+from sentiment_service.engine.plan import Candidate, budget, choose, leads_bulk
+from sentiment_service.engine.process import Answer, EngineFailedError
 
 # Only so many waiting sequences are looked at for one batch, so that a decision stays cheap.
 _WINDOW = 512
+# Until the first run is measured: a slow guess, so that no deadline is too short.
+_GUESSED_SECONDS_PER_TOKEN = 0.002
+
+# Runs a batch; the second argument is the seconds that it should take.
+Run = Callable[[Sequence[Ids], float], Awaitable[Answer]]
 
 
 class QueueFullError(Exception):
+    """So many texts wait that this one is refused; the argument is seconds to wait before the next try."""
+
     def __init__(self, retry_after: int) -> None:
-        super().__init__("the queue is full")
+        super().__init__(retry_after)
         self.retry_after = retry_after
+
+    def __str__(self) -> str:
+        return "the queue is full"
 
 
 class ClosedError(Exception):
     """The service is stopping."""
 
 
+class Batch(NamedTuple):
+    """An engine run that has ended, for the metrics."""
+
+    waited: list[float]
+    """Seconds that each sequence waited for the engine."""
+    tokens: int
+    padded_tokens: int
+    seconds: float
+    """Engine time."""
+
+
 class _Work:
     """One distinct sequence and everybody who waits for its answer."""
 
-    __slots__ = ("bulk", "ids", "max_batch", "since", "waiters")
+    __slots__ = ("ids", "max_batch", "since", "waiters")
 
-    def __init__(self, ids: Ids, bulk: bool, max_batch: int) -> None:
+    def __init__(self, ids: Ids, max_batch: int) -> None:
         self.ids = ids
-        self.bulk = bulk
         self.max_batch = max_batch
         self.since = time.perf_counter()
         self.waiters: list[asyncio.Future[Logits]] = []
@@ -56,27 +74,30 @@ class _Work:
 
 
 class Batcher:
+    """Used from one event loop. `parallel` is how many runs the engine takes at the same time."""
+
     def __init__(
-        self,
-        executor: Executor,
-        *,
-        queue_limit: int,
-        max_tokens: int,
-        on_batch: Callable[[int, list[float]], None],
+        self, run: Run, *, queue_limit: int, max_tokens: int, on_batch: Callable[[Batch], None]
     ) -> None:
-        self._executor = executor
+        self.parallel = 1
+        self._run = run
         self._queue_limit = queue_limit
         self._max_tokens = max_tokens
         self._on_batch = on_batch
         self._interactive: dict[Ids, _Work] = {}
         self._bulk: dict[Ids, _Work] = {}
+        self._runs = 0
+        self._running: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._run: Run | None = None
         self._seconds_per_token = 0.0
 
     def __len__(self) -> int:
         return len(self._interactive) + len(self._bulk)
+
+    @property
+    def idle(self) -> bool:
+        return not self._running and not len(self)
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._loop(), name="batcher")
@@ -84,21 +105,27 @@ class Batcher:
     async def stop(self) -> None:
         if self._task is not None:
             self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            running = list(self._running)
+            for task in running:
+                task.cancel()
+            await asyncio.gather(self._task, *running, return_exceptions=True)
             self._task = None
+        self.fail_waiting(ClosedError())
+
+    def fail_waiting(self, error: Exception) -> None:
+        """Answer everything that waits, not what runs, with an error."""
         for work in self._all():
-            work.fail(ClosedError())
+            work.fail(error)
         self._interactive.clear()
         self._bulk.clear()
 
-    async def submit(self, run: Run, batch: Sequence[Ids], *, bulk: bool, max_batch: int) -> list[Logits]:
-        """Answer every sequence, in order. `run` is the loaded model's; one model serves at a time."""
+    async def submit(self, batch: Sequence[Ids], *, bulk: bool, max_batch: int) -> list[Logits]:
+        """Answer every sequence, in order."""
         if self._task is None:
             raise ClosedError
         new = {ids for ids in batch if ids not in self._interactive and ids not in self._bulk}
         if len(self) + len(new) > self._queue_limit:
             raise QueueFullError(self._retry_after())
-        self._run = run
         loop = asyncio.get_running_loop()
         futures: list[asyncio.Future[Logits]] = []
         for ids in batch:
@@ -121,7 +148,7 @@ class Batcher:
             if work is not None and not bulk:
                 work = self._interactive[ids] = self._bulk.pop(ids)
         if work is None:
-            work = _Work(ids, bulk, max_batch)
+            work = _Work(ids, max_batch)
             (self._bulk if bulk else self._interactive)[ids] = work
         return work
 
@@ -133,32 +160,40 @@ class Batcher:
         for queue in (self._interactive, self._bulk):
             for ids in [ids for ids, work in queue.items() if not work.wanted()]:
                 del queue[ids]
-        window = list(islice(self._all(), _WINDOW))
+        bulk = leads_bulk(bool(self._interactive), bool(self._bulk), self._runs)
+        queue = self._bulk if bulk else self._interactive
+        window = list(islice(queue.values(), _WINDOW))
         if not window:
             return []
-        picks = choose([Candidate(len(work.ids), work.max_batch) for work in window], self._max_tokens)
-        batch = [window[index] for index in picks]
+        candidates = [Candidate(len(work.ids), work.max_batch) for work in window]
+        tokens = budget(sum(one.tokens for one in candidates), self.parallel, self._max_tokens)
+        batch = [window[index] for index in choose(candidates, tokens)]
         for work in batch:
-            if self._interactive.pop(work.ids, None) is None:
-                del self._bulk[work.ids]
+            del queue[work.ids]
+        self._runs += 1
         return batch
 
     async def _loop(self) -> None:
         while True:
             await self._wake.wait()
-            batch = self._take()
+            batch = self._take() if len(self._running) < self.parallel else []
             if not batch:
-                self._wake.clear()
+                self._wake.clear()  # set again by what arrives and by each run that ends
                 continue
-            await self._execute(batch)
+            task = asyncio.create_task(self._execute(batch), name="engine-run")
+            self._running.add(task)
+            task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._wake.set()
 
     async def _execute(self, batch: list[_Work]) -> None:
-        assert self._run is not None
         begin = time.perf_counter()
-        self._on_batch(len(batch), [begin - work.since for work in batch])
         ids = [work.ids for work in batch]
+        padded = len(batch) * max(map(len, ids))
         try:
-            answers = await asyncio.get_running_loop().run_in_executor(self._executor, self._run, ids)
+            answer = await self._run(ids, padded * (self._seconds_per_token or _GUESSED_SECONDS_PER_TOKEN))
         except asyncio.CancelledError:
             for work in batch:
                 work.fail(ClosedError())
@@ -167,16 +202,21 @@ class Batcher:
             for work in batch:
                 work.fail(error)
             return
-        self._measure(time.perf_counter() - begin, sum(map(len, ids)))
-        for work, logits in zip(batch, answers, strict=True):
-            work.resolve(logits)
+        self._measure(answer.seconds, padded)
+        waited = [begin - work.since for work in batch]
+        self._on_batch(Batch(waited, sum(map(len, ids)), padded, answer.seconds))
+        for work, logits in zip(batch, answer.logits, strict=True):
+            if all(map(math.isfinite, logits)):
+                work.resolve(logits)
+            else:
+                work.fail(EngineFailedError("the model answered NaN or infinity"))
 
     def _measure(self, seconds: float, tokens: int) -> None:
-        latest = seconds / max(1, tokens)
+        latest = seconds / tokens
         old = self._seconds_per_token
         self._seconds_per_token = latest if old == 0 else 0.8 * old + 0.2 * latest
 
     def _retry_after(self) -> int:
         """Seconds until about half of what waits is answered, from the measured speed."""
         waiting = sum(len(work.ids) for work in self._all())
-        return max(1, min(60, math.ceil(waiting * self._seconds_per_token / 2)))
+        return max(1, min(60, math.ceil(waiting * self._seconds_per_token / self.parallel / 2)))

@@ -1,23 +1,19 @@
-"""Loads the model once for all who ask, unloads it when idle, and says what state it is in."""
+"""Loads the model once for all who ask, unloads it when idle, replaces a dead engine, says its state."""
 
 from __future__ import annotations
 
 import asyncio
-import ctypes
-import gc
-from collections.abc import AsyncIterator, Callable
-from concurrent.futures import Executor
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from sentiment_service.engine.batcher import ClosedError
-
-if TYPE_CHECKING:
-    from sentiment_service.engine.model import LoadedModel
+from sentiment_service.engine.process import EngineProcess
 
 _FIRST_RETRY_SECONDS = 1.0
-_LAST_RETRY_SECONDS = 30.0
+_LAST_RETRY_SECONDS = 10.0
+
+# Starts an engine; the argument is what to call with the reason when it ends unasked.
+Start = Callable[[Callable[[str], None]], Awaitable[EngineProcess]]
 
 
 class State(StrEnum):
@@ -29,28 +25,26 @@ class State(StrEnum):
 
 
 class ModelUnavailableError(Exception):
-    """The last load failed; the message is the reason."""
+    """There is no model to answer with; the message is the reason."""
 
 
 class Lifecycle:
-    """Used from the event loop only; `loader` and `close` run in the executor."""
+    """Used from one event loop. `reason` is why requests cannot be answered now, empty when they can."""
 
     def __init__(
         self,
-        loader: Callable[[], LoadedModel],
-        executor: Executor,
+        start: Start,
         *,
         idle_seconds: float,
         on_change: Callable[[State, str], None],
         first_retry_seconds: float = _FIRST_RETRY_SECONDS,
     ) -> None:
-        self._loader = loader
-        self._executor = executor
+        self._start = start
         self._idle_seconds = idle_seconds
         self._on_change = on_change
         self._first_retry = self._next_retry = first_retry_seconds
-        self._model: LoadedModel | None = None
-        self._load: asyncio.Task[LoadedModel] | None = None
+        self._engine: EngineProcess | None = None
+        self._load: asyncio.Task[EngineProcess] | None = None
         self._users = 0
         self._timer: asyncio.TimerHandle | None = None
         self._unloading: asyncio.Task[None] | None = None
@@ -59,71 +53,84 @@ class Lifecycle:
         self.reason = ""
 
     @property
-    def loaded(self) -> bool:
-        return self.state is State.LOADED
+    def engine(self) -> EngineProcess | None:
+        return self._engine
 
     @property
     def warm(self) -> bool:
         """False only while a start-up load has not ended yet."""
         return not self._warming
 
-    @property
-    def able(self) -> bool:
-        """True when a request sent now can be expected to be answered: also while unloaded."""
-        return self.reason == "" and self.state is not State.CLOSED
-
     def warm_up(self) -> None:
         """Load now, in the background."""
         self._warming = True
         self._ensure()
 
-    @asynccontextmanager
-    async def use(self) -> AsyncIterator[LoadedModel]:
-        """The model, loaded first if need be, and not unloaded before the block ends."""
+    async def get(self) -> EngineProcess:
+        """The loaded engine. After a failed load nobody waits for the next try, which comes by itself."""
         if self.state is State.CLOSED:
             raise ClosedError
+        if self._engine is not None:
+            return self._engine
+        if self.state is State.FAILED:
+            raise ModelUnavailableError(self.reason)
+        # Shielded: one caller that gives up must not end the load the others wait for.
+        return await asyncio.shield(self._ensure())
+
+    def enter(self) -> None:
+        """Somebody uses the model: it stays until `leave`."""
         self._users += 1
-        self._cancel_timer()
-        try:
-            # Shielded: one caller that gives up must not end the load the others wait for.
-            model = self._model
-            if model is None:
-                model = await asyncio.shield(self._ensure())
-            yield model
-        finally:
-            self._users -= 1
-            self._start_idle_timer()
+        if self.state is State.LOADED:
+            self._cancel_timer()
+
+    def leave(self) -> None:
+        self._users -= 1
+        self._start_idle_timer()
+
+    async def unload(self) -> None:
+        """End the engine, whoever uses it."""
+        if self.state is State.LOADED:
+            await self._unload(State.UNLOADED)
 
     async def close(self) -> None:
         self._cancel_timer()
+        if self._load is not None:
+            self._load.cancel()
         pending = [task for task in (self._load, self._unloading) if task is not None]
         await asyncio.gather(*pending, return_exceptions=True)
         self._cancel_timer()
         await self._unload(State.CLOSED)
 
-    def _ensure(self) -> asyncio.Task[LoadedModel]:
+    def _ensure(self) -> asyncio.Task[EngineProcess]:
         if self._load is None:
             self._cancel_timer()
             self._load = asyncio.create_task(self._do_load(), name="load-model")
             self._load.add_done_callback(_retrieve)
         return self._load
 
-    async def _do_load(self) -> LoadedModel:
+    async def _do_load(self) -> EngineProcess:
         self._set(State.LOADING, self.reason)
         try:
-            model = await asyncio.get_running_loop().run_in_executor(self._executor, self._loader)
+            engine = await self._start(self._ended)
         except Exception as error:
-            self._set(State.FAILED, str(error) or type(error).__name__)
+            self._warming = False
+            self._set(State.FAILED, f"the model cannot be loaded: {str(error) or type(error).__name__}")
             self._retry_later()
             raise ModelUnavailableError(self.reason) from error
         finally:
             self._load = None
-            self._warming = False
-        self._model = model
+        self._warming = False
+        self._engine = engine
         self._next_retry = self._first_retry
         self._set(State.LOADED, "")
         self._start_idle_timer()
-        return model
+        return engine
+
+    def _ended(self, reason: str) -> None:
+        """The loaded engine is dead or was killed for hanging: it is replaced at once."""
+        self._engine = None
+        self._set(State.FAILED, reason)
+        self._ensure()
 
     def _retry_later(self) -> None:
         """A pod that is not ready gets no requests, so it must try again by itself."""
@@ -132,7 +139,7 @@ class Lifecycle:
         self._next_retry = min(self._next_retry * 2, _LAST_RETRY_SECONDS)
 
     def _start_idle_timer(self) -> None:
-        if self._users == 0 and self.loaded and self._idle_seconds > 0:
+        if self._users == 0 and self.state is State.LOADED and self._idle_seconds > 0:
             self._cancel_timer()
             self._timer = asyncio.get_running_loop().call_later(self._idle_seconds, self._idle)
 
@@ -143,30 +150,21 @@ class Lifecycle:
 
     def _idle(self) -> None:
         self._timer = None
-        if self._users == 0 and self.loaded:
+        if self._users == 0 and self.state is State.LOADED:
             self._unloading = asyncio.create_task(self._unload(State.UNLOADED), name="unload-model")
 
     async def _unload(self, state: State) -> None:
-        model, self._model = self._model, None
+        engine, self._engine = self._engine, None
         self._set(state, "")
-        if model is not None:
-            await asyncio.get_running_loop().run_in_executor(self._executor, _release, model)
+        if engine is not None:
+            await engine.stop()
 
     def _set(self, state: State, reason: str) -> None:
         self.state, self.reason = state, reason
         self._on_change(state, reason)
 
 
-def _retrieve(task: asyncio.Task[LoadedModel]) -> None:
+def _retrieve(task: asyncio.Task[EngineProcess]) -> None:
     """A failed load that nobody waited for (a warm-up, a retry) is told by its state alone."""
     if not task.cancelled():
         task.exception()
-
-
-def _release(model: LoadedModel) -> None:
-    model.close()
-    gc.collect()
-    # glibc keeps freed arenas otherwise; other C libraries have no such call.
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
+from sentiment_service.engine.files import MANIFEST, Expected, verify
 from sentiment_service.engine.protocol import ModelLoadError
 
-MANIFEST = "model.json"
 REQUIRED_FILES = ("model.xml", "model.bin", "tokenizer.json")
-_CHUNK = 1 << 20
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
@@ -87,27 +85,16 @@ class ModelPackage:
             raise ModelLoadError(f"{path} does not list {', '.join(missing)}")
         return cls(directory, manifest)
 
+    def expected(self) -> dict[str, Expected]:
+        """Every listed file's SHA-256 and size."""
+        return {
+            name: {"sha256": entry.sha256, "bytes": entry.bytes}
+            for name, entry in self.manifest.files.items()
+        }
+
     def verify(self) -> None:
         """Compare every listed file's size and SHA-256 with the manifest."""
-        for name, entry in self.manifest.files.items():
-            path = self.directory / name
-            try:
-                size = path.stat().st_size
-                if size != entry.bytes:
-                    raise ModelLoadError(f"{path} has {size} bytes, {MANIFEST} says {entry.bytes}")
-                found = file_sha256(path)
-            except OSError as error:
-                raise ModelLoadError(f"{path}: {error.strerror or error}") from error
-            if found != entry.sha256:
-                raise ModelLoadError(f"{path} is damaged: its SHA-256 is not the one in {MANIFEST}")
+        verify(self.directory, self.expected())
 
     def path(self, name: str) -> Path:
         return self.directory / name
-
-
-def file_sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while chunk := stream.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()

@@ -6,11 +6,23 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 MAX_WASTE = 1.5
+# While both kinds wait, one run in so many is for bulk: it is never starved, and never in the way.
+BULK_SHARE = 4
 
 
 class Candidate(NamedTuple):
     tokens: int
     max_batch: int
+
+
+def leads_bulk(interactive: bool, bulk: bool, runs: int) -> bool:
+    """Whether the next run is for bulk, given what waits and how many runs went before."""
+    return bulk and (not interactive or runs % BULK_SHARE == BULK_SHARE - 1)
+
+
+def budget(waiting_tokens: int, parallel: int, max_tokens: int) -> int:
+    """Padded tokens of the next run: what waits is shared by all streams, up to the limit."""
+    return max(1, min(max_tokens, -(-waiting_tokens // parallel)))
 
 
 def choose(waiting: Sequence[Candidate], max_tokens: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""What an inference engine is. Implementations are chosen in `runtime.load_model` alone."""
+"""What an inference engine is. Implementations are chosen in `child.create` alone."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ if TYPE_CHECKING:
 
 
 class Engine(Protocol):
-    """Runs one padded batch at a time. Every call comes from the same worker thread."""
+    """Runs padded batches, in a process of its own."""
+
+    parallel: int
+    """How many calls of `infer` may go on at the same time, each from a thread of its own."""
 
     def load(self) -> None:
         """Make the engine ready to infer; raises `ModelLoadError` when it cannot."""
 
     def infer(self, input_ids: NDArray[np.int64], attention_mask: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the logits, shape [batch, 2], of token arrays of shape [batch, tokens]."""
-
-    def close(self) -> None:
-        """Give the memory back; the engine is not used again."""
 
 
 class ModelLoadError(RuntimeError):

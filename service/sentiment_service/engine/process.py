@@ -1,0 +1,199 @@
+"""The handle on one engine process: starts it, asks it, sees when it hangs or dies, ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from sentiment_service.engine import frames
+from sentiment_service.engine.files import Expected
+from sentiment_service.engine.frames import Ids, Kind, Logits
+from sentiment_service.engine.protocol import ModelLoadError
+
+# Reading a large model from a slow disk takes minutes; a process that hangs for good must be ended too.
+_LOAD_SECONDS = 300.0
+_PING_EVERY_SECONDS = 2.0
+_PONG_WITHIN_SECONDS = 3.0
+_REAP_EVERY_SECONDS = 0.005
+
+
+class EngineFailedError(Exception):
+    """The engine failed while it worked on this; the message says how."""
+
+
+class Order(NamedTuple):
+    """What an engine process is told to load."""
+
+    engine: str
+    directory: Path
+    files: dict[str, Expected]
+    threads: int
+
+
+class Answer(NamedTuple):
+    seconds: float
+    logits: list[Logits]
+
+
+class EngineProcess:
+    """Used from one event loop. `on_end(reason)` is called once, when a loaded engine ends unasked."""
+
+    def __init__(self, popen: subprocess.Popen[bytes], sock: socket.socket) -> None:
+        self.sock = sock
+        self.parallel = 1
+        self._popen = popen
+        self._runs: dict[int, asyncio.Future[Answer]] = {}
+        self._number = 0
+        self._pong = asyncio.Event()
+        self._why = ""
+        self._stopping = False
+        self._tasks: list[asyncio.Task[None]] = []
+        self._writer: asyncio.StreamWriter | None = None
+
+    @classmethod
+    async def start(cls, order: Order, on_end: Callable[[str], None]) -> EngineProcess:
+        """Returns when the model is loaded and answers; raises `ModelLoadError` when it does not."""
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        with theirs:
+            popen = subprocess.Popen(  # noqa: ASYNC220, S603 our own program; a fork is quick
+                [sys.executable, "-P", "-m", "sentiment_service.engine.child", str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+            )
+        engine = cls(popen, ours)
+        try:
+            await engine._load(order, on_end)
+        except BaseException:
+            await engine.stop()
+            raise
+        return engine
+
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
+    async def run(self, batch: Sequence[Ids], limit: float) -> Answer:
+        """The logits of the sequences; an engine that needs more than `limit` seconds is taken for hung."""
+        if self._why:
+            raise EngineFailedError(self._why)
+        self._number = number = (self._number + 1) & 0xFFFFFFFF
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Answer] = loop.create_future()
+        self._runs[number] = future
+        overdue = loop.call_later(limit, self.kill, f"the engine did not answer within {limit:.1f} s")
+        try:
+            self._send(Kind.RUN, frames.pack_run(number, batch))
+            return await future
+        finally:
+            overdue.cancel()
+            self._runs.pop(number, None)
+
+    def trim(self) -> None:
+        self._send(Kind.TRIM)
+
+    async def stop(self) -> None:
+        """End the process; all its memory is free when this returns."""
+        self._stopping = True
+        self.kill("the engine was stopped")
+        await self._reap()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._finish()
+
+    def kill(self, reason: str) -> None:
+        """End a process that cannot be trusted; `on_end` follows."""
+        self._why = self._why or reason
+        if self._popen.poll() is None:
+            self._popen.kill()
+
+    async def _load(self, order: Order, on_end: Callable[[str], None]) -> None:
+        reader, self._writer = await asyncio.open_connection(sock=self.sock)
+        message = json.dumps(
+            {
+                "engine": order.engine,
+                "directory": str(order.directory),
+                "files": order.files,
+                "threads": order.threads,
+            }
+        )
+        self._send(Kind.LOAD, message.encode())
+        try:
+            async with asyncio.timeout(_LOAD_SECONDS):
+                answer = await frames.read(reader)
+        except TimeoutError:
+            raise ModelLoadError(f"the model was not loaded within {_LOAD_SECONDS:.0f} s") from None
+        if answer is None:
+            await self._reap()
+            raise ModelLoadError(f"the engine ended while it loaded the model: {self._exit()}")
+        kind, payload = answer
+        if kind is not Kind.LOADED:
+            raise ModelLoadError(payload.decode())
+        self.parallel = json.loads(payload)["parallel"]
+        self._tasks = [
+            asyncio.create_task(self._read(reader, on_end), name="engine-answers"),
+            asyncio.create_task(self._ping(), name="engine-pings"),
+        ]
+
+    async def _read(self, reader: asyncio.StreamReader, on_end: Callable[[str], None]) -> None:
+        while (received := await frames.read(reader)) is not None:
+            kind, payload = received
+            if kind is Kind.ANSWER:
+                number, seconds, logits = frames.unpack_answer(payload)
+                if (future := self._runs.get(number)) is not None and not future.done():
+                    future.set_result(Answer(seconds, logits))
+            elif kind is Kind.ERROR:
+                number, message = frames.unpack_error(payload)
+                if (future := self._runs.get(number)) is not None and not future.done():
+                    future.set_exception(EngineFailedError(message))
+            elif kind is Kind.PONG:
+                self._pong.set()
+        self.kill("")
+        await self._reap()
+        self._why = self._why or f"the engine ended: {self._exit()}"
+        if not self._stopping:
+            self._finish()
+            on_end(self._why)
+
+    async def _ping(self) -> None:
+        while True:
+            await asyncio.sleep(_PING_EVERY_SECONDS)
+            self._pong.clear()
+            self._send(Kind.PING)
+            try:
+                async with asyncio.timeout(_PONG_WITHIN_SECONDS):
+                    await self._pong.wait()
+            except TimeoutError:
+                self.kill(f"the engine gave no sign of life for {_PONG_WITHIN_SECONDS:.0f} s")
+
+    async def _reap(self) -> None:
+        while self._popen.poll() is None:  # noqa: ASYNC110 the system has no event for it before pidfd
+            await asyncio.sleep(_REAP_EVERY_SECONDS)
+
+    def _exit(self) -> str:
+        code = self._popen.returncode
+        return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+
+    def _finish(self) -> None:
+        """Answer what still runs, and close what is open."""
+        for future in list(self._runs.values()):
+            if not future.done():
+                future.set_exception(EngineFailedError(self._why))
+        for task in self._tasks:
+            if task is not asyncio.current_task():
+                task.cancel()
+        if self._writer is not None:
+            self._writer.close()
+        self.sock.close()
+
+    def _send(self, kind: Kind, payload: bytes = b"") -> None:
+        assert self._writer is not None
+        self._writer.write(frames.frame(kind, payload))

@@ -1,0 +1,90 @@
+"""The memory policy as a table, and where the limit comes from."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sentiment_service.engine import memory
+from sentiment_service.engine.memory import Action, View, decide
+
+MIB = 1 << 20
+
+
+@pytest.mark.parametrize(
+    ("used", "loaded", "idle", "trimmed", "out", "action"),
+    [
+        (50, True, False, False, False, Action.NONE),
+        (100, True, False, False, False, Action.NONE),
+        (101, True, True, False, False, Action.TRIM),
+        (101, True, True, True, False, Action.UNLOAD),
+        (101, True, False, True, False, Action.STEP_OUT),
+        (101, True, False, True, True, Action.NONE),
+        (101, True, True, True, True, Action.UNLOAD),
+        (120, True, False, False, False, Action.TRIM),
+        (120, True, False, True, False, Action.UNLOAD),
+        (95, True, True, False, True, Action.NONE),
+        (90, True, True, False, True, Action.COME_BACK),
+        (95, False, True, False, True, Action.COME_BACK),
+        (120, False, True, True, True, Action.COME_BACK),
+        (120, False, True, True, False, Action.NONE),
+    ],
+)
+def test_the_policy(used: int, loaded: bool, idle: bool, trimmed: bool, out: bool, action: Action) -> None:
+    assert decide(View(used, 100, loaded, idle, trimmed, out)) is action
+
+
+def test_without_a_limit_nothing_is_done() -> None:
+    assert decide(View(1 << 60, 0, True, True, True, False)) is Action.NONE
+
+
+@given(st.integers(1, 300), st.booleans(), st.booleans(), st.booleans())
+def test_once_out_it_always_comes_back(used: int, loaded: bool, idle: bool, trimmed: bool) -> None:
+    """Whatever the start: memory that goes when the engine goes, requests that end when refused."""
+    out, rest = True, min(used, 60)
+    for _ in range(6):
+        action = decide(View(used, 100, loaded, idle, trimmed, out))
+        trimmed, idle = used > 100, True
+        if action is Action.UNLOAD:
+            loaded, used = False, rest
+        if action is Action.COME_BACK:
+            return
+        if action is Action.NONE and used <= 100:
+            used = min(used, 90)  # requests ended, their memory is free
+    raise AssertionError("it stayed out")
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def test_the_tightest_cgroup_counts_v2(tmp_path: Path) -> None:
+    _write(tmp_path / "proc/self/cgroup", "0::/pod/box\n")
+    _write(tmp_path / "sys/fs/cgroup/pod/box/memory.max", "max\n")
+    _write(tmp_path / "sys/fs/cgroup/pod/memory.max", f"{512 * MIB}\n")
+    assert memory.cgroup_limit(tmp_path) == 512 * MIB
+    assert memory.soft_limit(0, tmp_path) == int(0.85 * 512 * MIB)
+    assert memory.soft_limit(7, tmp_path) == 7
+
+
+def test_the_tightest_cgroup_counts_v1(tmp_path: Path) -> None:
+    _write(tmp_path / "proc/self/cgroup", "4:memory:/pod\n2:cpu,cpuacct:/pod\n0::/\n")
+    _write(tmp_path / "sys/fs/cgroup/memory/pod/memory.limit_in_bytes", f"{256 * MIB}\n")
+    _write(tmp_path / "sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n")
+    assert memory.cgroup_limit(tmp_path) == 256 * MIB
+
+
+def test_no_cgroup_no_limit(tmp_path: Path) -> None:
+    assert memory.cgroup_limit(tmp_path) is None
+    assert memory.soft_limit(0, tmp_path) == 0
+
+
+def test_usage_of_this_process() -> None:
+    one = memory.usage([os.getpid()])
+    assert 1 * MIB < one.unreclaimable <= one.pss
+    assert memory.usage([]) == (0, 0)
+    assert memory.usage([2**22 + 1]) == (0, 0)

@@ -1,0 +1,62 @@
+"""The batching decision, which is pure."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from sentiment_service.engine.plan import BULK_SHARE, MAX_WASTE, Candidate, budget, choose, leads_bulk
+
+CANDIDATES = st.lists(st.builds(Candidate, st.integers(1, 512), st.integers(1, 64)), min_size=1, max_size=80)
+
+
+@given(CANDIDATES, st.integers(1, 4096))
+def test_a_batch_keeps_every_limit(waiting: list[Candidate], max_tokens: int) -> None:
+    picks = choose(waiting, max_tokens)
+    batch = [waiting[index] for index in picks]
+    assert picks[0] == 0
+    assert len(set(picks)) == len(picks)
+    if len(batch) > 1:
+        padded = max(one.tokens for one in batch) * len(batch)
+        assert padded <= max_tokens
+        assert padded <= MAX_WASTE * sum(one.tokens for one in batch)
+        assert len(batch) <= min(one.max_batch for one in batch)
+
+
+@given(CANDIDATES, st.integers(1, 4096))
+def test_all_that_waits_is_answered(waiting: list[Candidate], max_tokens: int) -> None:
+    runs = 0
+    while waiting:
+        picks = set(choose(waiting, max_tokens))
+        waiting = [one for index, one in enumerate(waiting) if index not in picks]
+        runs += 1
+    assert runs > 0
+
+
+@given(st.integers(1, 64), st.integers(1, 64), st.integers(1, 512))
+def test_equal_lengths_fill_the_budget(count: int, tokens: int, max_tokens: int) -> None:
+    batch = choose([Candidate(tokens, 64)] * count, max_tokens)
+    assert len(batch) == max(1, min(count, max_tokens // tokens))
+
+
+def test_the_nearest_in_length_join_first() -> None:
+    waiting = [Candidate(tokens, 32) for tokens in (20, 200, 21, 5, 19)]
+    assert sorted(choose(waiting, 63)) == [0, 2, 4]
+
+
+@given(st.integers(0, 1000))
+def test_interactive_goes_first_and_bulk_is_never_starved(start: int) -> None:
+    turns = [leads_bulk(True, True, start + run) for run in range(BULK_SHARE)]
+    assert turns.count(True) == 1
+
+
+@given(st.integers(0, 1000))
+def test_whoever_waits_alone_goes_at_once(runs: int) -> None:
+    assert leads_bulk(False, True, runs)
+    assert not leads_bulk(True, False, runs)
+
+
+@given(st.integers(1, 1 << 20), st.integers(1, 64), st.integers(1, 4096))
+def test_what_waits_is_shared_by_all_streams(waiting: int, parallel: int, max_tokens: int) -> None:
+    tokens = budget(waiting, parallel, max_tokens)
+    assert 1 <= tokens <= max_tokens
+    assert tokens == max_tokens or tokens * parallel >= waiting

@@ -1,0 +1,161 @@
+"""Promises about processes, kept by real ones: death, hanging, draining, cold starts, memory."""
+
+from __future__ import annotations
+
+import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from sentiment_service.engine import memory
+
+from tests.service.running import Load, Running, running, wait_for
+from tests.service.tiny_model import write_package
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_killed_engine_is_replaced_under_load(package: Path, tmp_path: Path, workers: int) -> None:
+    with running(package, tmp_path, workers=workers) as service, Load(service) as load:
+        first = service.engine()
+        first.kill()
+        wait_for("another engine", lambda: [e for e in service.engines() if e.pid != first.pid])
+        load.goes_on()
+        load.stop()
+        assert not load.errors
+        assert set(load.statuses) <= {200, 503}
+        assert service.metric("structbert_engine_failures_total") == 1
+        assert service.metric("structbert_model_loads_total") == 2
+        assert service.ready()
+
+
+def test_a_hung_engine_is_seen_and_its_requests_answered(package: Path, tmp_path: Path) -> None:
+    with running(package, tmp_path) as service:
+        assert service.analyze().status_code == 200
+        hung = service.engine()
+        hung.suspend()
+        answer = service.analyze("差")
+        assert answer.status_code == 503
+        assert answer.json()["error"]["code"] == "engine_failed"
+        assert answer.headers["Retry-After"]
+        wait_for("another engine", lambda: service.analyze("差").status_code == 200)
+        assert service.engine().pid != hung.pid
+        assert [e for e in service.logs() if e.get("error_type") == "model_unavailable"]
+
+
+def test_an_idle_engine_that_hangs_is_seen_without_a_request(package: Path, tmp_path: Path) -> None:
+    with running(package, tmp_path, warm_up=True) as service:
+        wait_for("warm", service.ready)
+        hung = service.engine()
+        hung.suspend()
+        wait_for("another engine", lambda: [e for e in service.engines() if e.pid != hung.pid])
+
+
+def test_nan_fails_alone_while_the_engine_is_sound(tmp_path: Path) -> None:
+    package = write_package(tmp_path / "nan", weights={"好": 6.0, "差": float("nan")})
+    with running(package, tmp_path) as service:
+        assert service.analyze("好").status_code == 200
+        engine = service.engine()
+        assert service.analyze("差").json()["error"]["code"] == "engine_failed"
+        assert service.analyze("好好").status_code == 200
+        assert service.engine().pid == engine.pid
+
+
+def test_an_engine_that_answers_only_nan_is_not_taken_for_loaded(tmp_path: Path) -> None:
+    package = write_package(tmp_path / "nan", weights={"好": float("nan")}, special=float("nan"))
+    with running(package, tmp_path) as service:
+        answer = service.analyze()
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "model_unavailable")
+        assert "NaN" in answer.json()["error"]["message"]
+        assert not service.ready()
+        assert service.http.get("/health").json()["model_loaded"] is False
+
+
+def test_a_killed_worker_is_replaced_and_the_metrics_go_on(package: Path, tmp_path: Path) -> None:
+    with running(package, tmp_path, workers=2) as service:
+        wait_for("two workers", lambda: len(service.workers()) == 2 and service.ready())
+        with Load(service) as load:
+            for _ in range(3):
+                workers = {worker.pid for worker in service.workers()}
+                victim = min(workers)
+                os.kill(victim, signal.SIGKILL)
+                wait_for(
+                    "its slot is filled",
+                    lambda seen=workers, gone=victim: (  # type: ignore[misc]
+                        len(now := {w.pid for w in service.workers()}) == 2
+                        and gone not in now
+                        and now - seen
+                    ),
+                )
+                load.goes_on()
+        # What the victims were just answering is lost with them; nothing else is.
+        assert set(load.statuses) == {200}
+        assert len(load.errors) <= 3 * 4
+        assert service.requests() >= load.answered() - len(load.errors)
+        wait_for("no request is active", lambda: service.metric("structbert_active_requests") == 0)
+        health = service.http.get("/health").json()
+        assert health["total_requests"] >= load.answered()
+
+
+def test_200_first_requests_load_once(package: Path, tmp_path: Path) -> None:
+    with running(package, tmp_path, workers=2) as service, ThreadPoolExecutor(200) as pool:
+        answers = list(pool.map(lambda _: service.analyze(timeout=60).status_code, range(200)))
+        assert answers == [200] * 200
+        assert service.metric("structbert_model_loads_total") == 1
+        assert len(service.engines()) == 1
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_sigterm_under_load_loses_nothing(package: Path, tmp_path: Path, workers: int) -> None:
+    with running(package, tmp_path, workers=workers, drain_seconds=2) as service, Load(service) as load:
+        os.kill(service.parent.pid, signal.SIGTERM)
+        wait_for("it steps out of readiness", lambda: not service.ready())
+        load.goes_on()
+        load.stop()  # as the load balancers do, told by readiness
+        assert not load.errors
+        assert set(load.statuses) == {200}
+        assert service.terminate() == 0
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_idle_unload_gives_everything_back(package: Path, tmp_path: Path, workers: int) -> None:
+    with running(package, tmp_path, workers=workers, idle_unload_seconds=0.3) as service:
+        wait_for("ready", service.ready)
+
+        def used() -> int:
+            family = [service.parent, *service.parent.children()]
+            return memory.usage(process.pid for process in family).pss
+
+        before = used()
+        assert service.analyze().status_code == 200
+        loaded = used()
+        wait_for("no engine", lambda: not service.engines())
+        assert service.ready()
+        assert service.http.get("/health").json()["model_loaded"] is False
+        assert loaded > 1.3 * before
+        assert used() < 1.15 * before
+        assert service.metric("structbert_model_unloads_total") == 1
+        assert service.analyze().status_code == 200
+
+
+def test_above_the_memory_limit_it_unloads_and_comes_back(package: Path, tmp_path: Path) -> None:
+    limit = 60 << 20  # less than a loaded engine needs beside the rest
+    with running(package, tmp_path, memory_soft_limit_bytes=limit) as service:
+        assert service.analyze().status_code == 200
+        wait_for("no engine", lambda: not service.engines())
+        wait_for("ready again", service.ready)
+        assert service.analyze().status_code == 200
+        actions = [entry["message"] for entry in service.logs() if entry["message"].startswith("memory")]
+        assert actions[:2] == ["memory: trim", "memory: unload"]
+
+
+def test_the_end_of_the_parent_ends_everything(package: Path, tmp_path: Path) -> None:
+    with running(package, tmp_path, workers=2) as service:
+        assert service.analyze().status_code == 200
+        family = service.parent.children()
+        service.parent.kill()
+        wait_for("all gone", lambda: all(not _runs(service, process.pid) for process in family))
+
+
+def _runs(service: Running, pid: int) -> bool:
+    return any(process.pid == pid for process in service.parent.children()) or Path(f"/proc/{pid}").exists()
