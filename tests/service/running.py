@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -79,23 +79,15 @@ class Running:
         self.http.close()
         family = [self.parent, *self.parent.children(recursive=True)] if self.parent.is_running() else []
         for process in family:
-            with _gone():
+            with suppress(psutil.NoSuchProcess):
                 process.kill()
         self._process.wait()
 
 
 def _is_engine(process: psutil.Process) -> bool:
-    with _gone():
+    with suppress(psutil.NoSuchProcess):
         return "sentiment_service.engine.child" in process.cmdline()
     return False
-
-
-@contextmanager
-def _gone() -> Iterator[None]:
-    try:
-        yield
-    except psutil.NoSuchProcess:
-        pass
 
 
 @contextmanager

@@ -82,9 +82,7 @@ def test_a_killed_worker_is_replaced_and_the_metrics_go_on(package: Path, tmp_pa
                 wait_for(
                     "its slot is filled",
                     lambda seen=workers, gone=victim: (  # type: ignore[misc]
-                        len(now := {w.pid for w in service.workers()}) == 2
-                        and gone not in now
-                        and now - seen
+                        len(now := {w.pid for w in service.workers()}) == 2 and gone not in now and now - seen
                     ),
                 )
                 load.goes_on()
