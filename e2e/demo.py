@@ -28,10 +28,9 @@ TEXTS = [
 def install_operator(cluster: Cluster) -> None:
     """Install or upgrade the operator with its chart and wait until it is ready."""
     with step("installing the operator with its chart"):
-        cluster.kubectl("apply", "--server-side", "-f", str(REPO / "crds"))
         command = ["upgrade", "--install", "sentiment-operator", str(chart_folder())]
         namespace = [f"--namespace={OPERATOR_NAMESPACE}", "--create-namespace"]
-        cluster.helm(*command, *namespace, *image_values(), "--skip-crds", "--wait", "--timeout=180s")
+        cluster.helm(*command, *namespace, *image_values(), "--wait", "--timeout=180s")
 
 
 def wait_ready(

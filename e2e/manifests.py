@@ -24,7 +24,9 @@ def _without_helm(node: Any) -> Any:
 
 def operator_manifests() -> str:
     """What the chart renders with its own values, as one YAML stream."""
+    # The kustomization names the CRDs by themselves.
     command = [tool("helm", build.HELM), "template", "sentiment-operator", str(chart_folder())]
+    command += ["--set=crds.enabled=false"]
     rendered = run([*command, f"--namespace={NAMESPACE}"], what="helm template")
     objects = [_without_helm(found) for found in yaml.safe_load_all(rendered) if found]
     return _HEADER + yaml.safe_dump_all(objects, sort_keys=False, width=110)

@@ -1,15 +1,17 @@
 """`sentiment-operator`: runs the operator."""
 
 import argparse
+import asyncio
 import os
+import signal
+import socket
 import sys
+import uuid
 
-import kopf
-
-from . import handlers  # noqa: F401  registers the event handlers
-from .cluster.client import Cluster
+from .cluster.connection import Connection, ConnectionConfigError, find_connection
+from .health import HealthServer
 from .logs import set_up_logging
-from .runtime import Runtime
+from .runtime import Options, Runtime
 
 
 def parser() -> argparse.ArgumentParser:
@@ -30,6 +32,16 @@ def parser() -> argparse.ArgumentParser:
         default=os.environ.get("WATCH_NAMESPACES", "").split(),
         help="watch only this namespace; may be repeated (WATCH_NAMESPACES, separated by blanks)",
     )
+    run.add_argument(
+        "--lease-namespace",
+        default=os.environ.get("POD_NAMESPACE"),
+        help="where the Lease lies by which replicas agree on a leader (POD_NAMESPACE; else the context's)",
+    )
+    run.add_argument(
+        "--lease-name",
+        default=os.environ.get("LEASE_NAME", "sentiment-operator"),
+        help="name of that Lease; operators of different installations need different ones (LEASE_NAME)",
+    )
     run.add_argument("--port", type=int, default=8080, help="of /livez, /readyz and /metrics")
     run.add_argument(
         "--log-level",
@@ -46,14 +58,38 @@ def main(arguments: list[str] | None = None) -> int:
     if not options.service_image:
         print("sentiment-operator: give --service-image or set SERVICE_IMAGE", file=sys.stderr)
         return 1
+    try:
+        connection = find_connection()
+    except (ConnectionConfigError, OSError) as error:
+        print(f"sentiment-operator: {error}", file=sys.stderr)
+        return 1
     set_up_logging(options.log_level)
-    runtime = Runtime(Cluster(), options.service_image, options.namespace)
-    kopf.run(
-        clusterwide=not options.namespace,
-        namespaces=options.namespace,
-        memo=kopf.Memo(runtime=runtime, port=options.port),
-    )
+    asyncio.run(_run(connection, options))
     return 0
+
+
+async def _run(connection: Connection, options: argparse.Namespace) -> None:
+    # A name of its own for each process: a restarted one must not take itself for its predecessor.
+    identity = f"{os.environ.get('POD_NAME') or socket.gethostname()}_{uuid.uuid4().hex[:8]}"
+    runtime = Runtime(
+        connection,
+        Options(
+            service_image=options.service_image,
+            identity=identity,
+            namespaces=tuple(options.namespace),
+            lease_namespace=options.lease_namespace or connection.namespace,
+            lease_name=options.lease_name,
+        ),
+    )
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    health = HealthServer(runtime)
+    await health.start(options.port)
+    runtime.start()
+    await stopped.wait()
+    await runtime.stop()
+    await health.stop()
 
 
 if __name__ == "__main__":

@@ -1,9 +1,15 @@
 """/livez, /readyz and /metrics of the operator."""
 
+import time
+from collections import Counter
+from collections.abc import Iterator
+
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
-from .runtime import ConditionMetrics, Runtime
+from .runtime import Runtime
 
 
 class HealthServer:
@@ -11,7 +17,7 @@ class HealthServer:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._metrics = ConditionMetrics(runtime.store)
+        self._metrics = RuntimeMetrics(runtime)
         self._runner: web.AppRunner | None = None
 
     async def start(self, port: int) -> None:
@@ -32,15 +38,53 @@ class HealthServer:
             await self._runner.cleanup()
 
     async def _live(self, _: web.Request) -> web.Response:
-        return _answer(self._runtime.alive(), "the queue is stuck")
+        return _answer(self._runtime.troubles())
 
     async def _ready(self, _: web.Request) -> web.Response:
-        return _answer(self._runtime.synced, "the API server was not heard yet")
+        return _answer([] if self._runtime.synced else ["the caches are not filled yet"])
 
 
 async def _metrics(_: web.Request) -> web.Response:
     return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
-def _answer(good: bool, why: str) -> web.Response:
-    return web.Response(text="ok\n") if good else web.Response(status=503, text=f"{why}\n")
+def _answer(troubles: list[str]) -> web.Response:
+    if troubles:
+        return web.Response(status=503, text="".join(f"{trouble}\n" for trouble in troubles))
+    return web.Response(text="ok\n")
+
+
+class RuntimeMetrics(Collector):
+    """What is true when Prometheus asks: no state to keep right."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Leader, queue, watches, objects by condition."""
+        runtime = self._runtime
+        leader = GaugeMetricFamily("sentiment_operator_leader", "1 where this process holds the Lease")
+        leader.add_metric([], int(runtime.election.leading))
+        yield leader
+        depth = GaugeMetricFamily("sentiment_operator_queue_depth", "Keys that are due and wait for a pass")
+        depth.add_metric([], runtime.queue.depth())
+        yield depth
+        age = GaugeMetricFamily(
+            "sentiment_operator_watch_age_seconds",
+            "Time since the API server last said anything on a watch (a bookmark comes about every minute)",
+            labels=["kind", "namespace"],
+        )
+        for (kind, namespace), reflector in runtime.reflectors.items():
+            age.add_metric([kind, namespace or ""], time.monotonic() - reflector.heard_at)
+        yield age
+        objects = GaugeMetricFamily(
+            "sentiment_operator_objects", "SentimentServices by condition", labels=["condition", "status"]
+        )
+        counts = Counter(
+            (condition["type"], condition["status"])
+            for service in runtime.store.services()
+            for condition in service.get("status", {}).get("conditions", ())
+        )
+        for labels, count in sorted(counts.items()):
+            objects.add_metric(labels, count)
+        yield objects

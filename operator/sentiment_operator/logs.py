@@ -6,7 +6,7 @@ from pythonjsonlogger.json import JsonFormatter
 
 
 def set_up_logging(level: str) -> None:
-    """Everything at `level`, kopf at WARNING: it tells about every event."""
+    """Everything at `level`."""
     handler = logging.StreamHandler()
     handler.setFormatter(
         JsonFormatter(
@@ -17,4 +17,3 @@ def set_up_logging(level: str) -> None:
         )
     )
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    logging.getLogger("kopf").setLevel(logging.WARNING)

@@ -69,7 +69,11 @@ class Operator:
         """Start and wait until it is ready."""
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
-        environment = os.environ | {"KUBECONFIG": str(self.kubeconfig), "SERVICE_IMAGE": "service:1"}
+        environment = os.environ | {
+            "KUBECONFIG": str(self.kubeconfig),
+            "SERVICE_IMAGE": "service:1",
+            "POD_NAMESPACE": NAMESPACE,
+        }
         command = [sys.executable, "-m", "sentiment_operator", "run", f"--port={self.port}"]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
@@ -97,8 +101,10 @@ class Operator:
         return sum(float(value) for value in re.findall(rf"^{pattern} (\S+)$", self._fetch("metrics"), re.M))
 
     def writes(self) -> float:
-        """Calls that the passes made so far (lists are the relist's)."""
-        return self._sum(r'sentiment_operator_api_calls_total\{[^}]*verb="(?:PATCH|POST|DELETE)"\}')
+        """Writes that the passes made so far (the Lease's are the election's)."""
+        return self._sum(
+            r'sentiment_operator_api_calls_total\{code="\d+",kind="(?!Lease)\w+",verb="(?:PATCH|POST|DELETE)"\}'
+        )
 
     def passes(self) -> float:
         """Passes so far."""

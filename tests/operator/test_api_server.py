@@ -1,5 +1,6 @@
 """Reconciling against a real API server, etcd and controller manager."""
 
+import re
 import signal
 import time
 from functools import partial
@@ -125,8 +126,11 @@ def test_children_are_made_and_owned(api: Api, namespace: str) -> None:
         f"http://reviews.{namespace}.svc:7860"
     )
     assert "finalizers" not in api.get("-n", namespace, "sentimentservice", "reviews")["metadata"]
-    events = api("-n", namespace, "events", "--for=sentimentservice/reviews")
-    assert "Normal" in events
+    # That a new object is not ready yet is no event; that it was put to sleep is one.
+    events = partial(api, "-n", namespace, "events", "--for=sentimentservice/reviews")
+    assert "Normal" not in events()
+    apply(api, namespace, replicas=0)
+    wait_for("event", lambda: re.search(r"Normal +ScaledToZero", events()))
 
 
 @pytest.mark.usefixtures("operator")

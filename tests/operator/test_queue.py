@@ -17,6 +17,7 @@ def run_with(
             (failures if failures is not None else []).append(key)
 
         queue = KeyedQueue(work, failed=failed)
+        queue.resume()
         task = asyncio.create_task(queue.run())
         await asyncio.wait_for(scenario(queue), 20)
         task.cancel()

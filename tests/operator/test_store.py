@@ -46,7 +46,49 @@ def test_a_fresh_list_tells_of_missed_deletions() -> None:
     store = Store()
     store.put(child("Service"))
     store.put(child("Service", name="other", uid="c2"))
-    assert store.replace("Service", [child("Service")], None) == {KEY}
+    assert store.keep_only("Service", "elsewhere", set(), 5) == set()
+    assert store.keep_only("Service", None, {("shop", "reviews")}, 5) == {KEY}
     assert [found["metadata"]["name"] for found in store.of(KEY, "Service")] == ["reviews"]
-    assert store.replace("Service", [child("Service")], None) == set()
-    assert store.replace("Service", [], "elsewhere") == set()
+
+
+def test_a_list_older_than_what_was_seen_forgets_nothing() -> None:
+    store = Store()
+    store.put(child("Service", version=7))
+    assert store.keep_only("Service", None, set(), 6) == set()
+    assert store.get("Service", "shop", "reviews")
+
+
+def test_a_late_answer_does_not_bring_a_deleted_object_back() -> None:
+    store = Store()
+    store.put(child("Service", version=1))
+    assert store.drop(child("Service", version=3)) == {KEY}
+    assert store.put(child("Service", version=2)) == set()
+    assert store.get("Service", "shop", "reviews") is None
+    assert store.put(child("Service", version=4, uid="c2")) == {KEY}
+
+
+def test_what_left_the_selector_of_the_watch_may_return() -> None:
+    store = Store()
+    store.put(child("Service", version=1))
+    store.drop(child("Service", version=2))
+    assert store.put(child("Service", version=1)) == set()
+    assert store.put(child("Service", version=2)) == {KEY}
+
+
+def test_what_is_known_already_concerns_nobody() -> None:
+    store = Store()
+    assert store.put(child("Service")) == {KEY}
+    assert store.put(child("Service")) == set()
+
+
+def test_what_nobody_reads_is_not_kept() -> None:
+    store = Store()
+    mine = {"manager": "sentiment-operator", "operation": "Apply", "fieldsV1": {}}
+    managers = [mine, {"manager": "kubectl", "operation": "Update"}, {**mine, "subresource": "status"}]
+    applied = {"kubectl.kubernetes.io/last-applied-configuration": "{}", "note": "kept"}
+    made = child("Service")
+    made["metadata"] |= {"managedFields": managers, "annotations": applied}
+    store.put(made)
+    [seen] = store.of(KEY, "Service")
+    assert seen["metadata"]["managedFields"] == [mine]
+    assert seen["metadata"]["annotations"] == {"note": "kept"}

@@ -10,7 +10,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- end }}
 
-{{- /* What the operator may do; see docs/architecture.md for why each is needed. */}}
+{{- /* What the operator may do where it works. tests/operator/test_rights.py proves that each verb is used. */}}
 {{- define "sentiment-operator.rules" -}}
 - apiGroups: [sentiment-operator.io]
   resources: [sentimentservices]
@@ -18,6 +18,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 - apiGroups: [sentiment-operator.io]
   resources: [sentimentservices/status]
   verbs: [patch]
+# Owner references with blockOwnerDeletion need this where OwnerReferencesPermissionEnforcement is on (OpenShift).
 - apiGroups: [sentiment-operator.io]
   resources: [sentimentservices/finalizers]
   verbs: [update]
@@ -47,7 +48,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [""]
   resources: [pods]
-  verbs: [get, list, watch]
+  verbs: [list, watch]
 - apiGroups: [""]
   resources: [events]
   verbs: [create]

@@ -38,7 +38,7 @@ def generated() -> dict[Path, str]:
     name = f"{PLURAL}.{GROUP}.yaml"
     return {
         REPO / "crds" / name: crd,
-        REPO / "charts/sentiment-operator/crds" / name: crd,
+        REPO / "charts/sentiment-operator/files/crds" / name: crd,
         REPO / "manifests/install/crds" / name: crd,
         REPO / "docs/reference/sentimentservice.md": reference(),
     }

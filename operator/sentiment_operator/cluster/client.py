@@ -1,68 +1,60 @@
-"""A thin client over the official package: get, list, server-side apply, delete, events."""
+"""What the operator asks of the API server."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
-from kubernetes import client, config
-from prometheus_client import Counter
-from urllib3.exceptions import HTTPError
-
-from ..api.kinds import CHILDREN, POD
+from ..api.kinds import CHILDREN, CUSTOM_METRICS, HPA_TOLERANCE, POD, Kind
 from ..api.v1alpha1 import API_VERSION, GROUP, KIND, PLURAL, VERSION
+from .http import ApiError, Http
 
 Manifest = dict[str, Any]
 
 FIELD_MANAGER = "sentiment-operator"
-API_CALLS = Counter("sentiment_operator_api_calls", "Calls to the API server", ["verb", "kind", "code"])
-
-# kind → (path prefix, plural)
-RESOURCES = {
-    **{known.kind: (known.prefix, known.plural) for known in (*CHILDREN, POD)},
-    KIND: (f"/apis/{GROUP}/{VERSION}", PLURAL),
-}
-
-
-class ApiError(Exception):
-    """The API server said no. `code` is the HTTP status, `message` its own words."""
-
-    def __init__(self, code: int, message: str) -> None:
-        super().__init__(f"{code}: {message}")
-        self.code = code
-        self.message = message
+SERVICE = Kind(KIND, GROUP, VERSION, PLURAL)
+KINDS = {known.kind: known for known in (SERVICE, *CHILDREN, POD)}
+WRITE_SECONDS = 3.5  # shorter than the time between the last permitted write and the end of the Lease
+_PAGE = "200"
+_DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json"
 
 
 class Cluster:
-    """Blocking calls; the reconciler runs them in threads."""
+    """`reads` carries lists and watches, `writes` (whose requests the Lease guards) all that a pass does."""
 
-    def __init__(self) -> None:
-        try:
-            config.load_incluster_config()  # type: ignore[no-untyped-call]
-        except config.ConfigException:
-            config.load_kube_config()  # type: ignore[no-untyped-call]
-        self._api = client.ApiClient()
+    def __init__(self, reads: Http, writes: Http) -> None:
+        self._reads = reads
+        self._writes = writes
 
-    def get(self, kind: str, namespace: str, name: str) -> Manifest | None:
+    async def get(self, kind: str, namespace: str, name: str) -> Manifest | None:
         """The object, or None when there is none."""
         try:
-            return self._call("GET", kind, _path(kind, namespace, name))
+            return await self._writes.call("GET", kind, path_of(kind, namespace, name))
         except ApiError as error:
             if error.code == 404:
                 return None
             raise
 
-    def apply(self, manifest: Manifest, *, subresource: str = "") -> Manifest:
-        """Server-side apply with the operator's own field manager; returns what the server holds then."""
+    async def apply(self, manifest: Manifest, *, subresource: str = "") -> Manifest:
+        """Server-side apply with the operator's own field manager; returns what the server holds then.
+
+        A `metadata.resourceVersion` or `uid` in the manifest that the object does not have: ApiError 409.
+        """
         meta = manifest["metadata"]
-        path = _path(manifest["kind"], meta["namespace"], meta["name"])
-        if subresource:
-            path = f"{path}/{subresource}"
-        query = [("fieldManager", FIELD_MANAGER), ("force", "true")]
-        return self._call(
-            "PATCH", manifest["kind"], path, manifest, query, content_type="application/apply-patch+yaml"
+        path = path_of(manifest["kind"], meta["namespace"], meta["name"])
+        return await self._write(
+            "PATCH",
+            manifest["kind"],
+            f"{path}/{subresource}" if subresource else path,
+            manifest,
+            [("fieldManager", FIELD_MANAGER), ("force", "true")],
+            content_type="application/apply-patch+yaml",
         )
 
-    def delete(self, manifest: Manifest) -> None:
+    async def create(self, manifest: Manifest) -> Manifest:
+        """Apply an object that must not exist yet: ApiError 409 when one of that name does."""
+        meta = {**manifest["metadata"], "resourceVersion": "1"}
+        return await self.apply({**manifest, "metadata": meta})
+
+    async def delete(self, manifest: Manifest) -> None:
         """Delete exactly this object: one made anew under its name is left alone."""
         meta = manifest["metadata"]
         body = {
@@ -71,14 +63,16 @@ class Cluster:
             "propagationPolicy": "Background",
             "preconditions": {"uid": meta["uid"]},
         }
+        path = path_of(manifest["kind"], meta["namespace"], meta["name"])
         try:
-            path = _path(manifest["kind"], meta["namespace"], meta["name"])
-            self._call("DELETE", manifest["kind"], path, body)
+            await self._write("DELETE", manifest["kind"], path, body)
         except ApiError as error:
             if error.code not in (404, 409):  # gone, or not the one that was meant
                 raise
 
-    def record_event(self, owner: Manifest, event_type: str, reason: str, message: str, now: str) -> None:
+    async def record_event(
+        self, owner: Manifest, event_type: str, reason: str, message: str, now: str
+    ) -> None:
         """Write an Event about a SentimentService, as `kubectl describe` shows it."""
         meta = owner["metadata"]
         reference = {
@@ -102,54 +96,92 @@ class Cluster:
             "source": {"component": FIELD_MANAGER},
             "reportingComponent": FIELD_MANAGER,
         }
-        self._call("POST", "Event", f"/api/v1/namespaces/{meta['namespace']}/events", event)
+        await self._write("POST", "Event", f"/api/v1/namespaces/{meta['namespace']}/events", event)
 
-    def list(self, kind: str, namespace: str | None, label_selector: str = "") -> list[Manifest]:
-        """All objects of a kind, of one namespace or (None) of all."""
-        prefix, plural = RESOURCES[kind]
-        path = f"{prefix}/namespaces/{namespace}/{plural}" if namespace else f"{prefix}/{plural}"
-        answer = self._call("GET", kind, path, query=[("labelSelector", label_selector)])
-        # The server leaves both out of a list's items.
-        return [{"apiVersion": answer["apiVersion"], "kind": kind, **item} for item in answer["items"]]
+    async def pages(
+        self, kind: Kind, namespace: str | None, label_selector: str
+    ) -> AsyncIterator[tuple[list[Manifest], str]]:
+        """All objects of a kind in one namespace or (None) all, by pages: (objects, list version)."""
+        token = ""
+        while True:
+            query = [("labelSelector", label_selector), ("limit", _PAGE), ("continue", token)]
+            answer = await self._reads.call("GET", kind.kind, _collection(kind, namespace), query=query)
+            meta = answer["metadata"]
+            # The server leaves both out of a list's items.
+            head = {"apiVersion": answer["apiVersion"], "kind": kind.kind}
+            yield [{**head, **item} for item in answer["items"]], meta["resourceVersion"]
+            token = meta.get("continue", "")
+            if not token:
+                return
 
-    def _call(
+    def watch(
+        self,
+        kind: Kind,
+        namespace: str | None,
+        label_selector: str,
+        version: str,
+        *,
+        seconds: float,
+        silence_seconds: float,
+    ) -> AsyncGenerator[Manifest]:
+        """Watch events (`type`, `object`) after a version, bookmarks included, for at most `seconds`."""
+        query = [
+            ("watch", "true"),
+            ("labelSelector", label_selector),
+            ("resourceVersion", version),
+            ("allowWatchBookmarks", "true"),
+            ("timeoutSeconds", str(max(1, int(seconds)))),
+        ]
+        path = _collection(kind, namespace)
+        return self._reads.stream(kind.kind, path, query, silence_seconds=silence_seconds)
+
+    async def offers(self) -> frozenset[str]:
+        """What the cluster offers beyond what every cluster has, in the words of api.kinds.
+
+        Discovery is open to every account: no rights on CustomResourceDefinitions are needed.
+        """
+        answer = await self._reads.call("GET", "APIGroup", "/apis", accept=_DISCOVERY)
+        served = {
+            (group["metadata"]["name"], version["version"], resource["resource"])
+            for group in answer["items"]
+            for version in group["versions"]
+            for resource in version.get("resources", ())
+        }
+        groups = {group["metadata"]["name"] for group in answer["items"]}
+        found = {
+            known.kind
+            for known in CHILDREN
+            if known.optional and (known.group, known.version, known.plural) in served
+        }
+        if CUSTOM_METRICS in groups:
+            found.add(CUSTOM_METRICS)
+        release = await self._reads.call("GET", "Version", "/version")
+        if (int(release["major"]), int(release["minor"].rstrip("+"))) >= (1, 35):
+            found.add(HPA_TOLERANCE)
+        return frozenset(found)
+
+    async def _write(
         self,
         verb: str,
         kind: str,
         path: str,
-        body: Manifest | None = None,
-        query: Sequence[tuple[str, str]] = (),
+        body: Manifest,
+        query: list[tuple[str, str]] | None = None,
         content_type: str = "application/json",
     ) -> Manifest:
-        request = self._api.param_serialize(
-            verb,
-            path,
-            query_params=list(query),
-            header_params={"Accept": "application/json", "Content-Type": content_type},
-            body=body,
-            auth_settings=["BearerToken"],
+        # The server keeps to the deadline too, so that nothing is written after it.
+        bounded = [*(query or ()), ("timeout", f"{int(WRITE_SECONDS * 1000)}ms")]
+        return await self._writes.call(
+            verb, kind, path, body, bounded, content_type=content_type, seconds=WRITE_SECONDS
         )
-        try:
-            response = self._api.call_api(*request, _request_timeout=(5, 30))
-            response.read()  # type: ignore[no-untyped-call]
-        except HTTPError as error:
-            API_CALLS.labels(verb, kind, "none").inc()
-            raise ApiError(0, f"the API server does not answer: {error}") from error
-        API_CALLS.labels(verb, kind, str(response.status)).inc()
-        text = (response.data or b"").decode()
-        if not 200 <= response.status < 300:
-            raise ApiError(response.status, _message(text) or str(response.reason))
-        parsed: Manifest = json.loads(text)
-        return parsed
 
 
-def _path(kind: str, namespace: str, name: str) -> str:
-    prefix, plural = RESOURCES[kind]
-    return f"{prefix}/namespaces/{namespace}/{plural}/{name}"
+def _collection(kind: Kind, namespace: str | None) -> str:
+    return (
+        f"{kind.prefix}/namespaces/{namespace}/{kind.plural}" if namespace else f"{kind.prefix}/{kind.plural}"
+    )
 
 
-def _message(body: str) -> str:
-    try:
-        return str(json.loads(body)["message"])
-    except (ValueError, KeyError, TypeError):
-        return body[:200]
+def path_of(kind: str, namespace: str, name: str) -> str:
+    """An object's path on the server."""
+    return f"{_collection(KINDS[kind], namespace)}/{name}"

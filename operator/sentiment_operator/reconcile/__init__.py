@@ -1,1 +1,1 @@
-"""From a key to a cluster that is as its SentimentService says. Knows nothing of kopf."""
+"""From a key to a cluster that is as its SentimentService says."""

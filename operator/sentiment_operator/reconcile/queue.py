@@ -1,16 +1,16 @@
 """A keyed queue: coalesces, runs one pass per key at a time, backs off with jitter."""
 
 import asyncio
+import heapq
 import random
 import time
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
 
-from prometheus_client import Gauge, Histogram
+from prometheus_client import Histogram
 
 K = TypeVar("K", bound=Hashable)
 
-DEPTH = Gauge("sentiment_operator_queue_depth", "Keys that wait for a pass and are due")
 PASSES = Histogram(
     "sentiment_operator_pass_duration_seconds",
     "Time of one reconcile pass",
@@ -19,86 +19,141 @@ PASSES = Histogram(
 )
 
 FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 0.5, 300.0
+_BEAT_SECONDS = 10.0
 
 
-def backoff(failures: int, dice: float) -> float:
+def backoff(failures: int, dice: float, first: float = FIRST_RETRY_SECONDS) -> float:
     """Seconds to wait after so many failures in a row; dice in [0, 1) spreads them by ±50 %."""
-    return float(min(LAST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** min(failures - 1, 20)) * (0.5 + dice))
+    return float(min(LAST_RETRY_SECONDS, first * 2 ** min(failures - 1, 20)) * (0.5 + dice))
 
 
 class KeyedQueue(Generic[K]):
-    """`work(key)` raises to be tried again. Lives in one event loop."""
+    """`work(key)` raises to be tried again, or says after how many seconds it wants another
+    pass: None for the next resync, infinity for never.
+
+    Lives in one event loop. Paused until `resume`: keys gather, no pass starts.
+    """
 
     def __init__(
         self,
-        work: Callable[[K], Awaitable[None]],
+        work: Callable[[K], Awaitable[float | None]],
         *,
         failed: Callable[[K, Exception, float], None],
         workers: int = 4,
         resync_seconds: float = 600.0,
+        first_retry_seconds: float = FIRST_RETRY_SECONDS,
     ) -> None:
         self._work = work
         self._failed = failed
         self._workers = workers
         self._resync = resync_seconds
+        self._first_retry = first_retry_seconds
         self._due: dict[K, float] = {}
+        # (due, order of arrival, key); an entry that _due no longer agrees with is skipped.
+        self._heap: list[tuple[float, int, K]] = []
+        self._arrivals = 0
         self._failures: dict[K, int] = {}
         self._running: dict[K, asyncio.Task[None]] = {}
+        self._started: dict[K, float] = {}
         self._wake = asyncio.Event()
-        self.alive_at = time.monotonic()
+        self._paused = True
+        self.beat_at = time.monotonic()
 
     def add(self, key: K, delay: float = 0.0) -> None:
         """Ask for a pass in `delay` seconds, or sooner if one is already asked for."""
         due = time.monotonic() + delay
-        self._due[key] = min(self._due.get(key, due), due)
-        self._wake.set()
+        if due < self._due.get(key, float("inf")):
+            self._due[key] = due
+            self._arrivals += 1
+            heapq.heappush(self._heap, (due, self._arrivals, key))
+            self._wake.set()
 
     def forget(self, key: K) -> None:
         """No more passes for a key that is gone."""
         self._due.pop(key, None)
         self._failures.pop(key, None)
 
-    def idle(self) -> bool:
-        """Whether nothing runs and nothing is due."""
+    def resume(self) -> None:
+        """Start passes."""
+        self._paused = False
+        self._wake.set()
+
+    def pause(self) -> None:
+        """Start no pass; those under way go on."""
+        self._paused = True
+
+    def idle(self, within: float = 0.0) -> bool:
+        """Whether nothing runs and nothing is due, or becomes due `within` so many seconds."""
+        limit = time.monotonic() + within
+        return not self._running and all(due > limit for due in self._due.values())
+
+    def depth(self) -> int:
+        """Keys that are due and wait."""
         now = time.monotonic()
-        return not self._running and all(due > now for due in self._due.values())
+        return sum(due <= now for due in self._due.values())
+
+    def longest_pass(self) -> float:
+        """Seconds that the oldest pass under way has taken so far."""
+        return time.monotonic() - min(self._started.values(), default=time.monotonic())
 
     async def run(self) -> None:
-        """Dispatch until cancelled."""
+        """Dispatch until cancelled; passes under way are cancelled too."""
         try:
             while True:
                 self._wake.clear()
-                now = self.alive_at = time.monotonic()
-                ready = sorted((due, index, key) for index, (key, due) in enumerate(self._due.items())
-                               if due <= now and key not in self._running)  # fmt: skip
-                DEPTH.set(len(ready))
-                for _, _, key in ready[: self._workers - len(self._running)]:
-                    del self._due[key]
-                    self._running[key] = asyncio.create_task(self._pass(key))
-                waiting = [due for key, due in self._due.items() if due > now]
-                timeout = min([due - now for due in waiting], default=10.0)
+                now = self.beat_at = time.monotonic()
+                timeout = _BEAT_SECONDS if self._paused else self._dispatch(now)
                 try:
-                    await asyncio.wait_for(self._wake.wait(), min(timeout, 10.0))
+                    await asyncio.wait_for(self._wake.wait(), timeout)
                 except TimeoutError:
                     continue
         finally:
             for task in self._running.values():
                 task.cancel()
+            await asyncio.gather(*self._running.values(), return_exceptions=True)
+
+    async def drain(self, seconds: float) -> None:
+        """Pause, and wait so long for passes under way to end."""
+        self.pause()
+        if self._running:
+            await asyncio.wait(tuple(self._running.values()), timeout=seconds)
+
+    def _dispatch(self, now: float) -> float:
+        """Start what is due and may run; seconds until the next key is due."""
+        held_back = []
+        while self._heap and len(self._running) < self._workers:
+            due, order, key = self._heap[0]
+            if self._due.get(key) != due:
+                heapq.heappop(self._heap)
+            elif due > now:
+                break
+            elif key in self._running:  # looked at again when that pass is over
+                held_back.append((due, order, heapq.heappop(self._heap)[2]))
+            else:
+                heapq.heappop(self._heap)
+                del self._due[key]
+                self._started[key] = now
+                self._running[key] = asyncio.create_task(self._pass(key))
+        # With all workers busy, the end of a pass wakes the loop.
+        upcoming = self._heap[0][0] if self._heap and len(self._running) < self._workers else float("inf")
+        for entry in held_back:
+            heapq.heappush(self._heap, entry)
+        return min(_BEAT_SECONDS, max(0.0, upcoming - now))
 
     async def _pass(self, key: K) -> None:
-        start = time.monotonic()
+        start = self._started[key]
         try:
-            await self._work(key)
+            again = await self._work(key)
         except Exception as error:  # whatever a pass ran into, the queue goes on
             PASSES.labels("error").observe(time.monotonic() - start)
             self._failures[key] = self._failures.get(key, 0) + 1
-            delay = backoff(self._failures[key], random.random())
+            delay = backoff(self._failures[key], random.random(), self._first_retry)
             self._failed(key, error, delay)
             self.add(key, delay)
         else:
             PASSES.labels("success").observe(time.monotonic() - start)
             self._failures.pop(key, None)
-            self.add(key, self._resync * random.uniform(0.9, 1.1))
+            self.add(key, self._resync * random.uniform(0.9, 1.1) if again is None else again)
         finally:
-            del self._running[key]
+            del self._running[key], self._started[key]
             self._wake.set()

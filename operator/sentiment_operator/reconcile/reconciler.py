@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from ..api.kinds import CHILDREN
 from ..api.v1alpha1 import API_VERSION, KIND, Owner, SentimentServiceSpec
-from ..cluster.client import ApiError
+from ..cluster.http import ApiError
 from ..render import Children, Surroundings, render
 from ..render.metadata import MANAGER, labels
 from .conditions import Finding, Observed
@@ -23,24 +23,37 @@ log = logging.getLogger(__name__)
 CHILD_KINDS = tuple(known.kind for known in CHILDREN)
 
 
+NEVER = float("inf")
+_CONFLICT = 409
+
+
 class Api(Protocol):
     """What a pass needs of the API server; every call may raise ApiError."""
 
-    def get(self, kind: str, namespace: str, name: str) -> Manifest | None:
+    async def get(self, kind: str, namespace: str, name: str) -> Manifest | None:
         """The object, or None."""
 
-    def apply(self, manifest: Manifest, *, subresource: str = "") -> Manifest:
+    async def create(self, manifest: Manifest) -> Manifest:
+        """Server-side apply of what must not exist yet; ApiError 409 if it does."""
+
+    async def apply(self, manifest: Manifest, *, subresource: str = "") -> Manifest:
         """Server-side apply; what the server holds then."""
 
-    def delete(self, manifest: Manifest) -> None:
+    async def delete(self, manifest: Manifest) -> None:
         """Delete exactly this object."""
 
-    def record_event(self, owner: Manifest, event_type: str, reason: str, message: str, now: str) -> None:
+    async def record_event(
+        self, owner: Manifest, event_type: str, reason: str, message: str, now: str
+    ) -> None:
         """An Event about a SentimentService."""
 
 
 class IncompletePassError(Exception):
     """A pass did all that it could, and something is left to do."""
+
+
+class OutdatedCacheError(Exception):
+    """The cluster is not as the watches said: the pass begins again with what is known now."""
 
 
 def _utc_now() -> str:
@@ -56,94 +69,120 @@ class Reconciler:
         store: Store,
         service_image: str,
         apis: Callable[[], frozenset[str]],
+        *,
+        settle_seconds: float = 1.0,
         now: Callable[[], str] = _utc_now,
     ) -> None:
-        """apis: what the cluster offers now, in the words of api.kinds."""
+        """apis: what the cluster offers now, in the words of api.kinds.
+
+        settle_seconds: a first status is written that long after the children were made, so that it tells
+        what became of them and needs no second write.
+        """
         self._api = api
         self._store = store
         self._image = service_image
         self._apis = apis
+        self._settle = settle_seconds
         self._now = now
 
-    def reconcile(self, key: Key) -> None:
-        """Make the cluster as the SentimentService says; raises when it has to be tried again."""
+    async def reconcile(self, key: Key) -> float | None:
+        """Make the cluster as the SentimentService says; raises when it has to be tried again.
+
+        Returns after how many seconds another pass is wanted; None: when something changes.
+        """
         namespace, name = key
         wanted = self._store.get(KIND, namespace, name)
         if wanted is None or wanted["metadata"].get("deletionTimestamp"):
-            return
+            return NEVER
         owner = Owner(name=name, namespace=namespace, uid=wanted["metadata"]["uid"])
         problems: list[Finding] = []
         spec: SentimentServiceSpec | None = None
+        created = False
         try:
             spec = SentimentServiceSpec.model_validate(wanted.get("spec", {}))
         except ValidationError as error:
             problems.append(Finding("InvalidSpec", _words(error)))
         if spec:
-            desired = render(owner, spec, self._surroundings(owner))
+            made = self._store.get("Deployment", namespace, name)
+            desired = render(owner, spec, Surroundings(self._image, self._apis(), made))
             for manifest in desired.apply:
-                if problem := self._ensure(owner, manifest):
+                created |= self._store.get(manifest["kind"], namespace, manifest["metadata"]["name"]) is None
+                if problem := await self._ensure(owner, manifest):
                     problems.append(problem)
-            problems += self._prune(owner, desired)
-        self._report(owner, wanted, spec, problems)
+            problems += await self._prune(owner, wanted, desired)
+        if created and not problems and not wanted.get("status"):
+            return self._settle
+        await self._report(owner, wanted, spec, problems)
         # An invalid spec waits for its next event; a foreign object that is in the way sends none.
         if spec and problems:
             raise IncompletePassError(problems[0].message)
+        return None
 
-    def _surroundings(self, owner: Owner) -> Surroundings:
-        """Raises ApiError: nothing can be decided while it is unknown whether there is a Deployment."""
-        made = self._store.get("Deployment", owner.namespace, owner.name)
-        # Not seen is not absent: a watch may lag.
-        made = made or self._api.get("Deployment", owner.namespace, owner.name)
-        return Surroundings(self._image, self._apis(), made)
-
-    def _ensure(self, owner: Owner, manifest: Manifest) -> Finding | None:
+    async def _ensure(self, owner: Owner, manifest: Manifest) -> Finding | None:
         kind, name = manifest["kind"], manifest["metadata"]["name"]
         observed = self._store.get(kind, owner.namespace, name)
         try:
-            if observed is None:  # not seen is not absent: a watch may lag, or the object is not ours
-                observed = self._api.get(kind, owner.namespace, name)
             if observed is None:
-                fields = ["all of it"]
-            elif not _is_ours(owner, observed):
-                message = (
-                    f"{kind} {name} exists and does not belong to this SentimentService: "
-                    "delete or rename one of them."
-                )
-                return Finding("NameTaken", message)
-            elif observed["metadata"].get("deletionTimestamp"):
-                self._store.put(observed)
+                log.info("create %s %s/%s", kind, owner.namespace, name)
+                self._store.put(await self._api.create(manifest))
+                return None
+            if not _is_ours(owner, observed):
+                return _name_taken(kind, name)
+            if observed["metadata"].get("deletionTimestamp"):
                 return None  # its last event brings the next pass
-            else:
-                self._store.put(observed)
-                fields = differences(manifest, observed, MANAGER)
-            if fields:
+            if fields := differences(manifest, observed, MANAGER):
                 log.info("apply %s %s/%s: %s", kind, owner.namespace, name, ", ".join(fields))
-                self._store.put(self._api.apply(manifest))
+                # The uid: what was deleted meanwhile is made anew by the next pass, as a creation.
+                self._store.put(await self._api.apply(_of(observed, manifest)))
         except ApiError as error:
+            if error.code == _CONFLICT:
+                return await self._look(owner, kind, name)
             return Finding("ApplyFailed", f"{kind} {name}: {error}")
         return None
 
-    def _prune(self, owner: Owner, desired: Children) -> list[Finding]:
-        wanted = {(manifest["kind"], manifest["metadata"]["name"]) for manifest in desired.apply}
-        wanted |= desired.keep
+    async def _look(self, owner: Owner, kind: str, name: str) -> Finding:
+        """The watch was wrong about an object of that name: it lags, or the object is not ours."""
+        found = await self._api.get(kind, owner.namespace, name)
+        if found and not _is_ours(owner, found):
+            return _name_taken(kind, name)
+        if found:
+            self._store.put(found)
+        raise OutdatedCacheError(f"{kind} {name} was changed meanwhile")
+
+    async def _prune(self, owner: Owner, wanted: Manifest, desired: Children) -> list[Finding]:
+        names = {(manifest["kind"], manifest["metadata"]["name"]) for manifest in desired.apply}
+        names |= desired.keep
+        doomed = [
+            child
+            for kind in CHILD_KINDS
+            for child in self._store.of((owner.namespace, owner.name), kind)
+            if (kind, child["metadata"]["name"]) not in names
+            and not child["metadata"].get("deletionTimestamp")
+            and _owned(owner, child)
+        ]
         problems = []
-        for kind in CHILD_KINDS:
-            for child in self._store.of((owner.namespace, owner.name), kind):
-                meta = child["metadata"]
-                if (
-                    (kind, meta["name"]) in wanted
-                    or meta.get("deletionTimestamp")
-                    or not _owned(owner, child)
-                ):
-                    continue
-                try:
-                    log.info("delete %s %s/%s: no longer wanted", kind, owner.namespace, meta["name"])
-                    self._api.delete(child)
-                except ApiError as error:
-                    problems.append(Finding("ApplyFailed", f"{kind} {meta['name']}: {error}"))
+        if doomed:
+            await self._confirm(owner, wanted)
+        for child in doomed:
+            kind, name = child["kind"], child["metadata"]["name"]
+            try:
+                log.info("delete %s %s/%s: no longer wanted", kind, owner.namespace, name)
+                await self._api.delete(child)
+            except ApiError as error:
+                problems.append(Finding("ApplyFailed", f"{kind} {name}: {error}"))
         return problems
 
-    def _report(
+    async def _confirm(self, owner: Owner, wanted: Manifest) -> None:
+        """Nothing is deleted for a spec that is no longer the newest: the server is asked, not the cache."""
+        now = await self._api.get(KIND, owner.namespace, owner.name)
+        if now is None or any(
+            now["metadata"][field] != wanted["metadata"][field] for field in ("uid", "generation")
+        ):
+            if now:
+                self._store.put(now)
+            raise OutdatedCacheError("the SentimentService was changed meanwhile")
+
+    async def _report(
         self, owner: Owner, wanted: Manifest, spec: SentimentServiceSpec | None, problems: list[Finding]
     ) -> None:
         key = (owner.namespace, owner.name)
@@ -169,16 +208,28 @@ class Reconciler:
             "status": status,
         }
         try:
-            self._store.put(self._api.apply(manifest, subresource="status"))
+            self._store.put(await self._api.apply(manifest, subresource="status"))
         except ApiError as error:
             if error.code in (404, 409):  # deleted, or made anew, since it was seen
                 return
             raise
-        if changed := transition(previous, status):
+        # That a new object is not ready yet is no transition.
+        if previous and (changed := transition(previous, status)):
             try:
-                self._api.record_event(wanted, *changed, now=self._now())
+                await self._api.record_event(wanted, *changed, now=self._now())
             except ApiError as error:  # the status says it too
                 log.warning("no Event for %s/%s: %s", owner.namespace, owner.name, error)
+
+
+def _name_taken(kind: str, name: str) -> Finding:
+    message = (
+        f"{kind} {name} exists and does not belong to this SentimentService: delete or rename one of them."
+    )
+    return Finding("NameTaken", message)
+
+
+def _of(observed: Manifest, manifest: Manifest) -> Manifest:
+    return {**manifest, "metadata": {**manifest["metadata"], "uid": observed["metadata"]["uid"]}}
 
 
 def _owned(owner: Owner, child: Manifest) -> bool:
