@@ -42,6 +42,14 @@ def _serve(flags: list[str]) -> int:
         for line in explain(error):
             print(f"sentiment-service: {line}", file=sys.stderr)
         return 2
+    if settings.api_keys_file:
+        from sentiment_service.api.keys import KeyRing, KeysFileError
+
+        try:
+            KeyRing(settings.api_keys_file)
+        except KeysFileError as error:
+            print(f"sentiment-service: {error}", file=sys.stderr)
+            return 2
     from sentiment_service.server import serve
 
     return serve(settings)

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 
-from sentiment_service import __version__
 from sentiment_service.engine.runtime import Runtime
 from sentiment_service.engine.scheduler import Scheduler, Scheduling, Status
 from sentiment_service.metrics import RequestMetrics
@@ -43,8 +43,9 @@ def create_app(
     settings: Settings, scheduler: Scheduling | None = None, *, model: Model | None = None
 ) -> FastAPI:
     """The app. Without a `scheduler` it has its own, which lives as long as the app does."""
-    from sentiment_service.api import errors, probes, routes
+    from sentiment_service.api import errors, inference, openapi, probes, routes
     from sentiment_service.api.guard import Guard
+    from sentiment_service.api.keys import KeyRing
 
     own = None if scheduler is not None else Scheduler(settings)
     service = Service(settings, scheduler or own, model)  # type: ignore[arg-type]
@@ -59,16 +60,20 @@ def create_app(
             await own.stop()
 
     app = FastAPI(
-        title="sentiment-service",
-        summary="Chinese sentiment analysis",
-        version=__version__,
+        **openapi.ABOUT,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
         lifespan=lifespan,
     )
     app.state.service = service
     errors.install(app)
     app.include_router(routes.router(service))
+    app.include_router(inference.router(service))
     app.include_router(probes.router(service))
-    app.add_middleware(Guard, service=service, endpoints=routes.ENDPOINTS)
+    openapi.install(app)
+    keys = KeyRing(settings.api_keys_file) if settings.api_keys_file else None
+    app.add_middleware(Guard, service=service, endpoints=routes.ENDPOINTS, keys=keys)
+    if settings.cors_origins:
+        app.add_middleware(CORSMiddleware, allow_origins=settings.cors_origins, **openapi.CORS)
     return app

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from sentiment_service import logs
+from sentiment_service.api import connections
 from sentiment_service.front import Front
 from sentiment_service.settings import Settings
 
@@ -35,8 +36,7 @@ class _Server(uvicorn.Server):
         config = uvicorn.Config(
             Front(make, self._fail),
             log_config=None,
-            access_log=False,
-            server_header=False,
+            **connections.OPTIONS,
             timeout_graceful_shutdown=round(settings.request_timeout_seconds) + 1,
         )
         super().__init__(config)
@@ -116,6 +116,7 @@ class WorkerServer(_Server):
 
 def serve(settings: Settings) -> int:
     logs.configure(settings.log_level)
+    connections.raise_file_limit()
     try:
         listener = _listen(settings.host, settings.port)
     except OSError as error:

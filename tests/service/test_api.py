@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from datetime import datetime
@@ -95,6 +96,44 @@ def test_a_bad_text_fails_alone_in_a_batch(client: TestClient) -> None:
     assert codes == ["", "blank_text", "", "text_too_long", "blank_text", ""]
 
 
+def test_a_lone_surrogate_fails_alone_in_a_batch(client: TestClient) -> None:
+    body = b'{"texts": ["\\ud800\xe5\xa5\xbd", "\xe5\xa5\xbd"]}'
+    response = client.post(BATCH, content=body, headers={"Content-Type": "application/json"})
+    bad, good = response.json()["data"]
+    assert bad == {"text": "\ufffd好", "error": bad["error"]}
+    assert bad["error"]["code"] == "invalid_text"
+    assert good["sentiment"] == "积极"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b'\xef\xbb\xbf{"text": "\xe5\xa5\xbd"}', b'{"text": "\xe5\xb7\xae", "text": "\xe5\xa5\xbd"}'],
+    ids=["a byte order mark", "a key given twice: the last counts"],
+)
+def test_odd_bodies_that_are_taken(client: TestClient, body: bytes) -> None:
+    response = client.post(ANALYZE, content=body, headers={"Content-Type": "application/json"})
+    assert response.json()["data"]["sentiment"] == "积极"
+
+
+@pytest.mark.parametrize("kind", ["", "text/plain", "application/x-www-form-urlencoded", "application/jsonp"])
+def test_other_content_types_are_refused(client: TestClient, kind: str) -> None:
+    response = client.post(ANALYZE, content=b'{"text": "x"}', headers={"Content-Type": kind} if kind else {})
+    assert "application/json" in assert_error(response, 415, "unsupported_media_type")["error"]["message"]
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "deflate, gzip"])
+def test_compressed_bodies_are_refused_unread(client: TestClient, encoding: str) -> None:
+    headers = {"Content-Type": "application/json", "Content-Encoding": encoding}
+    response = client.post(ANALYZE, content=gzip.compress(b" " * 10_000_000), headers=headers)
+    assert_error(response, 415, "unsupported_encoding")
+    assert response.headers["Accept-Encoding"] == "identity"
+
+
+def test_head_is_get_without_its_body(client: TestClient) -> None:
+    assert client.head("/livez").status_code == 200
+    assert client.head(ANALYZE).status_code == 405
+
+
 def test_batch_of_only_bad_texts_needs_no_model(client: TestClient) -> None:
     data = client.post(BATCH, json={"texts": ["", " "]}).json()["data"]
     assert [item["error"]["code"] for item in data] == ["blank_text"] * 2
@@ -109,7 +148,7 @@ def test_truncation_is_told(client: TestClient) -> None:
 @pytest.mark.parametrize(
     ("body", "status", "code"),
     [
-        (b"", 422, "invalid_request"),
+        (b"", 400, "invalid_json"),
         (b"{", 400, "invalid_json"),
         (b"\xff\xfe", 400, "invalid_json"),
         (b"[" * 100_000, 400, "invalid_json"),
@@ -118,7 +157,12 @@ def test_truncation_is_told(client: TestClient) -> None:
         (b'{"text": 5}', 422, "invalid_request"),
         (b'{"text": null}', 422, "invalid_request"),
         (b'{"text": "x", "return_confidence": "yes"}', 422, "invalid_request"),
-        (b'{"text": "\\ud800"}', 422, "invalid_request"),
+        (b'{"text": "\\ud800"}', 422, "invalid_text"),
+        (b'{"text": NaN}', 400, "invalid_json"),
+        (b'{"text": ' + b"9" * 5000 + b"}", 400, "invalid_json"),
+        (b'{"text": "\xb2\xe2"}', 400, "invalid_json"),
+        ('{"text": "\u597d"}'.encode("utf-16"), 400, "invalid_json"),
+        (b"null", 422, "invalid_request"),
         (b'{"text": ""}', 422, "blank_text"),
         (b'{"text": " \\u3000\\n\\u200b\\u0000"}', 422, "blank_text"),
         (b'{"text": "' + b"x" * 513 + b'"}', 422, "text_too_long"),
@@ -217,7 +261,7 @@ def test_any_text_is_answered_or_refused(client: TestClient, text: str) -> None:
     if response.status_code == 200:
         assert response.json()["data"]["text"] == text
     else:
-        assert response.json()["error"]["code"] in ("blank_text", "invalid_request")
+        assert response.json()["error"]["code"] in ("blank_text", "invalid_text")
 
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

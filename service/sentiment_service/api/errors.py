@@ -16,7 +16,14 @@ from sentiment_service.engine.lifecycle import ModelUnavailableError
 from sentiment_service.engine.process import EngineFailedError
 from sentiment_service.logs import log_error
 
-_HTTP_CODES = {400: "invalid_json", 404: "not_found", 405: "method_not_allowed"}
+_HTTP_MESSAGES = {
+    404: "there is nothing at this path; /docs lists what there is",
+    405: "this path does not take this method; the Allow header lists what it takes",
+}
+_HTTP_CODES = {404: "not_found", 405: "method_not_allowed"}
+
+# The Open Inference Protocol has an error body of its own.
+INFERENCE_PREFIX = "/v2"
 
 
 class ApiError(Exception):
@@ -52,7 +59,8 @@ def from_exception(error: Exception) -> ApiError:
             return _invalid(error)
         case HTTPException():
             code = _HTTP_CODES.get(error.status_code, "http_error")
-            return ApiError(error.status_code, code, str(error.detail), headers=dict(error.headers or {}))
+            message = _HTTP_MESSAGES.get(error.status_code, str(error.detail))
+            return ApiError(error.status_code, code, message, headers=dict(error.headers or {}))
     return ApiError(500, "internal_error", "an unexpected error; the log has it under this request_id")
 
 
@@ -69,9 +77,25 @@ def _invalid(error: RequestValidationError) -> ApiError:
     return ApiError(422, "invalid_request", f"{where}: {first['msg']}")
 
 
-def error_body(code: str, message: str, request_id: str) -> bytes:
-    body = {"success": False, "error": {"code": code, "message": message}, "request_id": request_id}
-    return json.dumps(body, ensure_ascii=False).encode("utf-8", "backslashreplace")
+def is_inference(path: str) -> bool:
+    """Whether a path, without ROOT_PATH, belongs to the Open Inference Protocol."""
+    return path == INFERENCE_PREFIX or path.startswith(INFERENCE_PREFIX + "/")
+
+
+def respond(error: ApiError, path: str, request_id: str) -> tuple[dict[str, Any], bytes]:
+    """The ASGI start message and the body: the envelope, or what the Open Inference Protocol says."""
+    body: dict[str, Any]
+    if is_inference(path):
+        status = 400 if error.status == 422 else error.status
+        body = {"error": error.message}
+    else:
+        status = error.status
+        problem = {"code": error.code, "message": error.message}
+        body = {"success": False, "error": problem, "request_id": request_id}
+    content = json.dumps(body, ensure_ascii=False).encode("utf-8", "backslashreplace")
+    headers = {"content-type": "application/json", "content-length": str(len(content)), **error.headers}
+    raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
+    return {"type": "http.response.start", "status": status, "headers": raw}, content
 
 
 def log_api_error(error: ApiError, request_id: str, context: dict[str, Any], cause: Exception) -> None:
@@ -88,16 +112,19 @@ def log_api_error(error: ApiError, request_id: str, context: dict[str, Any], cau
     )
 
 
+class _Answer(Response):
+    """An error as a response of the framework."""
+
+    def __init__(self, error: ApiError, path: str, request_id: str) -> None:
+        start, content = respond(error, path, request_id)
+        super().__init__(content, start["status"])
+        self.raw_headers = start["headers"]
+
+
 async def _handle(request: Request, cause: Exception) -> Response:
     error = from_exception(cause)
-    request_id = request.state.request_id
-    log_api_error(error, request_id, {"endpoint": request.url.path[:200]}, cause)
-    return Response(
-        error_body(error.code, error.message, request_id),
-        status_code=error.status,
-        headers=error.headers,
-        media_type="application/json",
-    )
+    log_api_error(error, request.state.request_id, {"endpoint": request.state.path[:200]}, cause)
+    return _Answer(error, request.state.path, request.state.request_id)
 
 
 def install(app: FastAPI) -> None:

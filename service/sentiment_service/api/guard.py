@@ -1,7 +1,7 @@
-"""Around every request: its id, the body limit, the deadline, hang-ups, metrics, the last resort.
+"""Around every request: its id, its key, the body limit, the deadline, hang-ups, metrics, the last resort.
 
-A plain ASGI middleware. Requests to the API are read whole, within the limit, before the app sees them;
-from then on the connection is watched, and a caller who hangs up cancels the work.
+A plain ASGI middleware. A body is read whole, within the limits, before the app sees it; from then on the
+connection is watched, and a caller who hangs up cancels the work.
 """
 
 from __future__ import annotations
@@ -10,22 +10,35 @@ import asyncio
 import re
 import secrets
 import time
+from enum import Enum
 from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sentiment_service.api.errors import ApiError, error_body, from_exception, log_api_error
+from sentiment_service.api.budget import BodyBudget, Holder
+from sentiment_service.api.errors import ApiError, from_exception, is_inference, log_api_error, respond
 
 if TYPE_CHECKING:
+    from sentiment_service.api.keys import KeyRing
     from sentiment_service.app import Service
 
 API_PREFIX = "/api/"
+_INFER = re.compile(r"/v2/models/[^/]+(/versions/[^/]+)?/infer")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
+# Bodies held at the same time, in bodies of the largest size.
+_BODIES = 8
+_CHUNK = 64 << 10
+# How long the rest of a refused body is thrown away for, so that the caller gets to read why.
+_LINGER_SECONDS = 2.0
 
 
-class _HungUpError(Exception):
-    """The caller closed the connection."""
+class _End(Enum):
+    """Why a request ended before its answer did."""
+
+    DEADLINE = 0
+    HUNG_UP = 1
+    EVICTED = 2
 
 
 def request_id_of(headers: Headers) -> str:
@@ -33,135 +46,246 @@ def request_id_of(headers: Headers) -> str:
     return given if _REQUEST_ID.fullmatch(given) else f"req_{secrets.token_hex(8)}"
 
 
+def route_path(path: str, root: str) -> str:
+    """The path without ROOT_PATH, which a proxy may have stripped or not."""
+    return path[len(root) :] if root and path.startswith(root + "/") else path
+
+
+def needs_key(path: str) -> bool:
+    """Probes, metrics and pages stay open: they tell nothing of anybody's texts."""
+    return path.startswith(API_PREFIX) or (is_inference(path) and not path.startswith("/v2/health/"))
+
+
 class Guard:
-    def __init__(self, app: ASGIApp, service: Service, endpoints: frozenset[str]) -> None:
+    def __init__(
+        self, app: ASGIApp, service: Service, endpoints: frozenset[str], keys: KeyRing | None
+    ) -> None:
         self._app = app
         self._service = service
         self._endpoints = endpoints
+        self._keys = keys
+        self._budget = BodyBudget(_BODIES * service.settings.max_body_bytes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = _Exchange(request_id_of(Headers(scope=scope)), send, self._service)
-        scope.setdefault("state", {})["request_id"] = exchange.request_id
-        if not scope["path"].startswith(API_PREFIX):
-            await self._answer(exchange, scope, receive)
-            return
-        metrics = self._service.metrics
-        # Unknown paths share one label, so that callers cannot grow the metrics without end.
-        endpoint = scope["path"] if scope["path"] in self._endpoints else "other"
-        metrics.request_began()
-        begin = time.perf_counter()
+        root = self._service.settings.root_path
+        path = route_path(scope["path"], root)
+        headers = Headers(scope=scope)
+        exchange = _Exchange(request_id_of(headers), path, send, self._service, self._budget)
+        state = {**scope.get("state", {}), "request_id": exchange.request_id, "path": path}
+        # HEAD is GET without the body, which the server leaves out.
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        scope = {**scope, "state": state, "method": method, "root_path": root}
         try:
-            await self._answer_within_limits(exchange, scope, receive)
+            endpoint = self._label(path)
+            if endpoint is None:
+                await self._admit(exchange, scope, headers, receive)
+                return
+            metrics = self._service.metrics
+            metrics.request_began()
+            begin = time.perf_counter()
+            try:
+                await self._admit(exchange, scope, headers, receive)
+            finally:
+                metrics.request_ended(endpoint, exchange.status, time.perf_counter() - begin)
         finally:
-            metrics.request_ended(endpoint, exchange.status, time.perf_counter() - begin)
+            self._budget.release(exchange)
+
+    def _label(self, path: str) -> str | None:
+        """The endpoint in the metrics; None for what is no API request. Unknown paths share one label, so
+        that callers cannot grow the metrics without end."""
+        if path in self._endpoints:
+            return path
+        if path.startswith(API_PREFIX):
+            return "other"
+        return "/v2/models/{name}/infer" if _INFER.fullmatch(path) else None
+
+    async def _admit(self, exchange: _Exchange, scope: Scope, headers: Headers, receive: Receive) -> None:
+        if self._keys is not None and needs_key(exchange.path):
+            name = self._keys.name_of(headers)
+            if name is None:
+                await exchange.refuse(_unauthorised(), receive)
+                return
+            scope["state"]["api_key"] = name
+        if scope["method"] == "GET":
+            await self._answer(exchange, scope, receive)
+        else:
+            await self._answer_within_limits(exchange, scope, headers, receive)
 
     async def _answer(self, exchange: _Exchange, scope: Scope, receive: Receive) -> None:
         try:
             await self._app(scope, receive, exchange.send)
         except Exception as cause:  # the last resort: nothing may leave without the envelope
-            await exchange.fail(from_exception(cause), scope["path"], cause)
+            await exchange.fail(from_exception(cause), cause)
 
-    async def _answer_within_limits(self, exchange: _Exchange, scope: Scope, receive: Receive) -> None:
-        limit = self._service.settings.request_timeout_seconds
+    async def _answer_within_limits(
+        self, exchange: _Exchange, scope: Scope, headers: Headers, receive: Receive
+    ) -> None:
         reading = True
+        watch: asyncio.Task[None] | None = None
         try:
-            async with asyncio.timeout(limit):
-                body = await _read_body(receive, Headers(scope=scope), self._service.settings.max_body_bytes)
+            async with asyncio.timeout(exchange.limit) as exchange.deadline:
+                body = await self._read_body(exchange, receive, headers)
                 reading = False
-                await self._run_watched(exchange, scope, receive, body)
+                watch = asyncio.create_task(_watch(receive, exchange))
+                await self._answer(exchange, scope, _replay(body))
         except TimeoutError as cause:
-            error = (
-                ApiError(408, "request_timeout", f"the body did not arrive within {limit:g} s")
-                if reading
-                else ApiError(504, "deadline_exceeded", f"no answer within {limit:g} s")
-            )
-            await exchange.fail(error, scope["path"], cause, close=reading)
+            if exchange.end is _End.HUNG_UP:
+                exchange.status = exchange.status or 499
+            elif reading:
+                await exchange.refuse(exchange.reason(reading=True), receive)
+            else:
+                await exchange.fail(exchange.reason(reading=False), cause)
         except ApiError as cause:
-            await exchange.fail(cause, scope["path"], cause, close=True)
-        except _HungUpError:
-            exchange.status = 499
-
-    async def _run_watched(self, exchange: _Exchange, scope: Scope, receive: Receive, body: bytes) -> None:
-        """Run the app until it answers or the caller hangs up, whichever is first."""
-        given = False
-
-        async def replay() -> Message:
-            nonlocal given
-            if not given:
-                given = True
-                return {"type": "http.request", "body": body, "more_body": False}
-            await asyncio.Event().wait()
-            raise AssertionError("never reached")
-
-        answer = asyncio.create_task(self._answer(exchange, scope, replay))
-        watch = asyncio.create_task(_hang_up(receive))
-        try:
-            await asyncio.wait({answer, watch}, return_when=asyncio.FIRST_COMPLETED)
-            if not answer.done():
-                raise _HungUpError
-            await answer
+            await exchange.refuse(cause, receive)
         finally:
-            for task in (answer, watch):
-                task.cancel()
-            await asyncio.gather(answer, watch, return_exceptions=True)
+            if watch is not None:
+                watch.cancel()
+
+    async def _read_body(self, exchange: _Exchange, receive: Receive, headers: Headers) -> bytes:
+        """The whole body; refused as soon as it is known to be too large, by its header or by its bytes."""
+        limit = self._service.settings.max_body_bytes
+        if headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+            raise ApiError(
+                415,
+                "unsupported_encoding",
+                "compressed bodies are not taken: send it without Content-Encoding",
+                headers={"Accept-Encoding": "identity"},
+            )
+        length = headers.get("content-length", "")
+        if length.isdecimal() and int(length[:20]) > limit:
+            raise _too_large(limit)
+        body = bytearray()
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                exchange.stop(_End.HUNG_UP)
+                await asyncio.Event().wait()  # for the deadline, which is now
+            body += message.get("body", b"")
+            if len(body) > limit:
+                raise _too_large(limit)
+            self._budget.charge(exchange, len(body))
+            if not message.get("more_body", False):
+                exchange.waiting = False
+                return bytes(body)
 
 
-class _Exchange:
+class _Exchange(Holder):
     """The answering side of one request."""
 
-    def __init__(self, request_id: str, send: Send, service: Service) -> None:
+    def __init__(self, request_id: str, path: str, send: Send, service: Service, budget: BodyBudget) -> None:
         self.request_id = request_id
+        self.path = path
         self.status = 0
+        self.limit = service.settings.request_timeout_seconds
+        self.deadline: asyncio.Timeout | None = None
+        self.end = _End.DEADLINE
         self._send = send
         self._service = service
+        self._budget = budget
+
+    def stop(self, end: _End) -> None:
+        if self.deadline is not None and not self.deadline.expired():
+            self.end = end
+            self.deadline.reschedule(0)
+
+    def evict(self) -> None:
+        self.stop(_End.EVICTED)
+
+    def reason(self, *, reading: bool) -> ApiError:
+        if self.end is _End.EVICTED:
+            return ApiError(
+                429,
+                "too_many_bodies",
+                "too many large bodies are on their way; try again later",
+                headers={"Retry-After": "1"},
+            )
+        if reading:
+            return ApiError(408, "request_timeout", f"the body did not arrive within {self.limit:g} s")
+        return ApiError(504, "deadline_exceeded", f"no answer within {self.limit:g} s")
 
     async def send(self, message: Message) -> None:
+        """Pass on, in pieces that the caller must take before the next: a large answer that nobody reads
+        stays in this one place, where the budget counts it, and is ended when nothing moves."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = MutableHeaders(scope=message)
             headers["X-Request-ID"] = self.request_id
             if self._service.draining:
                 headers["Connection"] = "close"
-        await self._send(message)
-
-    async def fail(self, error: ApiError, path: str, cause: Exception, *, close: bool = False) -> None:
-        """Send the envelope; `close` when the rest of the body was not read."""
-        log_api_error(error, self.request_id, {"endpoint": path[:200]}, cause)
-        if self.status:
+            await self._send(message)
             return
-        body = error_body(error.code, error.message, self.request_id)
-        headers = {"Content-Type": "application/json", "Content-Length": str(len(body)), **error.headers}
-        if close:
-            headers["Connection"] = "close"
-        raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-        await self.send({"type": "http.response.start", "status": error.status, "headers": raw})
-        await self.send({"type": "http.response.body", "body": body})
+        body = message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(body) > _CHUNK:
+            self.waiting = True
+            self._budget.charge(self, len(body))
+        for start in range(0, max(1, len(body)), _CHUNK):
+            if self.deadline is not None and not self.deadline.expired() and self.end is _End.DEADLINE:
+                self.deadline.reschedule(asyncio.get_running_loop().time() + self.limit)
+            last = start + _CHUNK >= len(body)
+            piece = body[start : start + _CHUNK]
+            await self._send({"type": "http.response.body", "body": piece, "more_body": more or not last})
+
+    async def fail(self, error: ApiError, cause: Exception) -> None:
+        log_api_error(error, self.request_id, {"endpoint": self.path[:200]}, cause)
+        if self.status == 0:
+            start, body = respond(error, self.path, self.request_id)
+            await self.send(start)
+            await self.send({"type": "http.response.body", "body": body})
+
+    async def refuse(self, error: ApiError, receive: Receive) -> None:
+        """Answer although the body was not read. Closing at once would reset the connection, and a caller
+        that is still sending would never see the answer; so what comes is thrown away for a moment."""
+        self._budget.release(self)
+        log_api_error(error, self.request_id, {"endpoint": self.path[:200]}, error)
+        error.headers["Connection"] = "close"
+        start, body = respond(error, self.path, self.request_id)
+        await self.send(start)
+        await self._send({"type": "http.response.body", "body": body, "more_body": True})
+        try:
+            async with asyncio.timeout(_LINGER_SECONDS):
+                while True:
+                    message = await receive()
+                    if message["type"] == "http.disconnect" or not message.get("more_body", False):
+                        break
+        except TimeoutError:
+            pass
+        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _read_body(receive: Receive, headers: Headers, limit: int) -> bytes:
-    """The whole body; refused as soon as it is known to be too large, told by its header or by its bytes."""
-    length = headers.get("content-length", "")
-    if length.isdecimal() and int(length[:20]) > limit:
-        raise _too_large(limit)
-    body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise _HungUpError
-        body += message.get("body", b"")
-        if len(body) > limit:
-            raise _too_large(limit)
-        if not message.get("more_body", False):
-            return bytes(body)
+def _replay(body: bytes) -> Receive:
+    given = False
+
+    async def receive() -> Message:
+        nonlocal given
+        if not given:
+            given = True
+            return {"type": "http.request", "body": body, "more_body": False}
+        await asyncio.Event().wait()
+        raise AssertionError("never reached")
+
+    return receive
+
+
+async def _watch(receive: Receive, exchange: _Exchange) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    exchange.stop(_End.HUNG_UP)
 
 
 def _too_large(limit: int) -> ApiError:
-    return ApiError(413, "payload_too_large", f"the body is larger than {limit} bytes")
+    return ApiError(
+        413, "payload_too_large", f"the body is larger than {limit} bytes (MAX_BODY_BYTES); send it in parts"
+    )
 
 
-async def _hang_up(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+def _unauthorised() -> ApiError:
+    return ApiError(
+        401,
+        "unauthorized",
+        "a valid API key is needed: Authorization: Bearer KEY, or X-API-Key: KEY",
+        headers={"WWW-Authenticate": 'Bearer realm="sentiment-service"'},
+    )

@@ -21,6 +21,15 @@ _PAGE_HEADERS = {
 }
 
 
+def unready(service: Service) -> str:
+    """Why requests are not welcome; empty when they are: also while the model is unloaded."""
+    if service.draining:
+        return "draining"
+    if not service.status.able:
+        return service.status.reason
+    return "" if service.status.warm else "warming up"
+
+
 def router(service: Service) -> APIRouter:
     routes = APIRouter()
 
@@ -48,13 +57,8 @@ def router(service: Service) -> APIRouter:
     @routes.get("/readyz", tags=["health"], response_class=PlainTextResponse)
     async def readyz() -> PlainTextResponse:
         """Requests are welcome: also while the model is unloaded, not after a failed load."""
-        if service.draining:
-            return PlainTextResponse("draining", 503)
-        if not service.status.able:
-            return PlainTextResponse(service.status.reason, 503)
-        if not service.status.warm:
-            return PlainTextResponse("warming up", 503)
-        return PlainTextResponse("ok")
+        reason = unready(service)
+        return PlainTextResponse(reason, 503) if reason else PlainTextResponse("ok")
 
     @routes.get("/startupz", tags=["health"], response_class=PlainTextResponse)
     async def startupz() -> PlainTextResponse:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Sequence
 
 from fastapi import APIRouter, Request
 
 from sentiment_service.api.errors import ApiError
+from sentiment_service.api.jsonroute import JsonRoute
 from sentiment_service.api.schemas import (
     Analysis,
     AnalyzeRequest,
@@ -21,14 +23,14 @@ from sentiment_service.api.schemas import (
 )
 from sentiment_service.app import Service
 from sentiment_service.engine.decide import Prediction
-from sentiment_service.engine.tokenise import is_blank
+from sentiment_service.engine.tokenise import has_lone_surrogate, is_blank
 from sentiment_service.logs import log_request
 
 ANALYZE = "/api/v1/sentiment/analyze"
 ANALYZE_BATCH = "/api/v1/sentiment/analyze/batch"
 ENDPOINTS = frozenset({ANALYZE, ANALYZE_BATCH})
 
-_ERRORS = error_responses(400, 408, 413, 422, 429, 500, 503, 504)
+_ERRORS = error_responses(400, 401, 408, 413, 415, 422, 429, 500, 503, 504)
 
 
 def problem_of(text: str, max_length: int) -> Problem | None:
@@ -38,13 +40,15 @@ def problem_of(text: str, max_length: int) -> Problem | None:
             code="text_too_long",
             message=f"the text has {len(text)} characters, at most {max_length} (MAX_TEXT_LENGTH) are taken",
         )
+    if has_lone_surrogate(text):
+        return Problem(code="invalid_text", message="the text holds a lone surrogate, which is no character")
     if is_blank(text):
         return Problem(code="blank_text", message="the text is blank")
     return None
 
 
 def router(service: Service) -> APIRouter:
-    routes = APIRouter(tags=["sentiment"])
+    routes = APIRouter(tags=["sentiment"], route_class=JsonRoute)
     settings = service.settings
 
     @routes.post(ANALYZE, responses=_ERRORS, response_model_exclude_none=True)
@@ -90,24 +94,42 @@ def router(service: Service) -> APIRouter:
             await service.runtime.analyze(good, bulk=True, max_batch=body.batch_size) if good else []
         )
         items = [
-            BatchItem(text=text, error=problem)
+            BatchItem(text=_echo(text), error=problem)
             if problem is not None
             else _item(text, next(predictions), body.return_details)
             for text, problem in zip(body.texts, problems, strict=True)
         ]
-        log_request(
-            request.state.request_id,
-            body.texts[0],
-            sentiment=None,
-            confidence=None,
-            latency_ms=(time.perf_counter() - begin) * 1000,
+        log_batch(
+            request,
+            body.texts,
+            [item.sentiment or "error" for item in items],
+            seconds=time.perf_counter() - begin,
             preview_chars=settings.log_preview_chars,
-            items=len(items),
-            sentiments=Counter(item.sentiment or "error" for item in items),
         )
         return BatchResponse(data=items, request_id=request.state.request_id)
 
     return routes
+
+
+def log_batch(
+    request: Request, texts: Sequence[str], sentiments: Sequence[str], *, seconds: float, preview_chars: int
+) -> None:
+    """One line for many texts: the first one's length and preview, and how often each sentiment came."""
+    log_request(
+        request.state.request_id,
+        texts[0],
+        sentiment=None,
+        confidence=None,
+        latency_ms=seconds * 1000,
+        preview_chars=preview_chars,
+        items=len(texts),
+        sentiments=Counter(sentiments),
+    )
+
+
+def _echo(text: str) -> str:
+    """The text as an answer can hold it: what is no character becomes U+FFFD."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _item(text: str, prediction: Prediction, details: bool) -> BatchItem:

@@ -44,4 +44,8 @@ def is_blank(text: str) -> bool:
 
 
 def has_lone_surrogate(text: str) -> bool:
-    return any("\ud800" <= char <= "\udfff" for char in text)
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return True
+    return False
