@@ -73,7 +73,7 @@ def touch(api: Api, operator: Operator, namespace: str) -> None:
         ({"replicas": -1}, "spec.replicas in body should be greater than or equal to 0"),
         ({"replcas": 1}, 'unknown field "spec.replcas"'),
         ({"serving": {"logLevel": "LOUD"}}, 'Unsupported value: "LOUD": supported values: "DEBUG"'),
-        ({"serving": {"maxBatchItems": 5000}}, "should be less than or equal to 4096"),
+        ({"serving": {"maxBatchItems": 200000}}, "should be less than or equal to 100000"),
         ({"storage": {"size": "big"}}, "spec.storage.size in body should match"),
         ({"storage": {"accessMode": "ReadOnlyMany"}}, 'supported values: "ReadWriteOnce", "ReadWriteMany"'),
     ],
@@ -135,7 +135,7 @@ def test_children_are_made_and_owned(api: Api, namespace: str) -> None:
 
 @pytest.mark.usefixtures("operator")
 def test_drift_is_repaired(api: Api, namespace: str) -> None:
-    apply(api, namespace)
+    apply(api, namespace, replicas=1)
     wait_for("children", partial(children_made, api, namespace))
     patches = {
         "deployment": {"spec": {"replicas": 5, "template": {"spec": {"automountServiceAccountToken": True}}}},

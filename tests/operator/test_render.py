@@ -1,63 +1,167 @@
 """Every rendered object against its golden file: `pytest tests/operator --update-golden` writes them."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from sentiment_operator.api.kinds import CHILDREN, CUSTOM_METRICS
 from sentiment_operator.api.v1alpha1 import SentimentServiceSpec
-from sentiment_operator.render import Surroundings, render
-from sentiment_operator.render.metadata import labels
+from sentiment_operator.render import Children, Surroundings, render
+from sentiment_operator.render.metadata import labels, selector, version
 
 from .objects import OWNER
-
-AROUND = Surroundings("image:1")
+from .specs import AUTOSCALED, BARE, CASES, FULL, RICH
 
 GOLDEN = Path(__file__).parent / "golden"
-SPECS: dict[str, dict[str, Any]] = {
-    "default": {},
-    "full": {
-        "image": {"reference": "mirror/service:2", "pullPolicy": "Always", "pullSecrets": ["mirror"]},
-        "replicas": 3,
-        "resources": {
-            "requests": {"cpu": "1", "memory": "512Mi"},
-            "limits": {"cpu": "2", "memory": "2Gi"},
-        },
-        "serving": {
-            "logLevel": "DEBUG",
-            "maxTextLength": 2000,
-            "maxBatchItems": 100,
-            "requestTimeoutSeconds": 5,
-            "idleUnloadSeconds": 600,
-            "warmUp": True,
-            "logPreviewChars": 0,
-        },
-        "storage": {"size": "5Gi", "storageClassName": "fast", "accessMode": "ReadWriteMany", "retain": True},
-    },
-}
 
 
-@pytest.mark.parametrize("name", SPECS)
+def rendered(spec: dict[str, Any], around: Surroundings = RICH) -> Children:
+    return render(OWNER, SentimentServiceSpec.model_validate(spec), around)
+
+
+def by_kind(spec: dict[str, Any], around: Surroundings = RICH) -> dict[str, dict[str, Any]]:
+    return {manifest["kind"]: manifest for manifest in rendered(spec, around).apply}
+
+
+def file_of(kind: str) -> str:
+    return f"{re.sub('(?<=[a-z])(?=[A-Z])', '-', kind).lower()}.yaml"
+
+
+@pytest.mark.parametrize("name", CASES)
 def test_children_are_as_the_golden_files_say(name: str, request: pytest.FixtureRequest) -> None:
-    spec = SentimentServiceSpec.model_validate(SPECS[name])
-    rendered = {
-        f"{re.sub('(?<!^)(?=[A-Z])', '-', manifest['kind']).lower()}.yaml": manifest
-        for manifest in render(OWNER, spec, Surroundings("sentiment-operator/service:1")).apply
-    }
+    files = {file_of(kind): manifest for kind, manifest in by_kind(*CASES[name]).items()}
     folder = GOLDEN / name
     if request.config.getoption("--update-golden"):
         folder.mkdir(parents=True, exist_ok=True)
-        for file, manifest in rendered.items():
-            (folder / file).write_text(yaml.safe_dump(manifest, sort_keys=False, width=110))
-    assert sorted(path.name for path in folder.iterdir()) == sorted(rendered)
-    for file, manifest in rendered.items():
+        for old in folder.iterdir():
+            old.unlink()
+        for file, manifest in files.items():
+            text = yaml.safe_dump(manifest, sort_keys=False, width=110, allow_unicode=True)
+            (folder / file).write_text(text)
+    assert sorted(path.name for path in folder.iterdir()) == sorted(files)
+    for file, manifest in files.items():
         assert yaml.safe_load((folder / file).read_text()) == manifest, file
 
 
+def test_every_kind_of_child_has_a_golden_file() -> None:
+    assert {path.name for path in GOLDEN.glob("*/*")} == {file_of(known.kind) for known in CHILDREN}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_child_is_owned_labelled_and_selected_by_what_never_changes(name: str) -> None:
+    for manifest in rendered(*CASES[name]).apply:
+        meta = manifest["metadata"]
+        assert labels(OWNER).items() <= meta["labels"].items()
+        retained = manifest["kind"] == "PersistentVolumeClaim" and name == "full"
+        assert ("ownerReferences" not in meta) == retained
+    made = by_kind(*CASES[name])
+    if "Deployment" in made:
+        spec = made["Deployment"]["spec"]
+        assert spec["selector"] == {"matchLabels": selector(OWNER)}
+        assert selector(OWNER).items() <= spec["template"]["metadata"]["labels"].items()
+
+
 def test_children_share_nothing_by_reference() -> None:
-    spec = SentimentServiceSpec.model_validate({})
-    first, second, _ = render(OWNER, spec, AROUND).apply
+    first, second = rendered(FULL).apply[:2]
     first["metadata"]["labels"]["x"] = "y"
     assert second["metadata"]["labels"] == labels(OWNER)
-    assert render(OWNER, spec, AROUND).apply[0]["metadata"]["labels"] == labels(OWNER)
+    assert rendered(FULL).apply[0]["metadata"]["labels"] == labels(OWNER)
+    used = rendered(FULL).apply
+    for manifest in used:
+        manifest["metadata"].clear()
+        manifest.get("spec", {}).clear()
+    assert rendered(FULL).apply == list(by_kind(FULL).values())
+
+
+@given(st.dictionaries(st.text(max_size=20), st.text(max_size=20)))
+def test_no_label_of_the_user_can_break_the_selector(mine: dict[str, str]) -> None:
+    spec = SentimentServiceSpec.model_validate({})
+    pod = spec.pod.model_copy(update={"labels": {**mine, "app.kubernetes.io/instance": "other"}})
+    [made] = [
+        child
+        for child in render(OWNER, spec.model_copy(update={"pod": pod}), RICH).apply
+        if child["kind"] == "Deployment"
+    ]
+    assert selector(OWNER).items() <= made["spec"]["template"]["metadata"]["labels"].items()
+
+
+def test_an_unknown_model_leaves_the_pods_as_they_are() -> None:
+    found = rendered({"model": {"modelRef": {"name": "x"}}})
+    assert "Deployment" not in {manifest["kind"] for manifest in found.apply}
+    assert found.keep == {("Deployment", "reviews")}
+    assert rendered({}).keep == frozenset()
+
+
+def test_optional_children_need_their_kind() -> None:
+    optional = {known.kind for known in CHILDREN if known.optional}
+    assert not optional & set(by_kind(AUTOSCALED, BARE))
+    assert optional & set(by_kind(AUTOSCALED)) == {"HTTPRoute", "ServiceMonitor", "PrometheusRule"}
+
+
+def test_an_hpa_asks_for_no_metric_that_nobody_serves() -> None:
+    def metrics(around: Surroundings, **scaling: Any) -> list[str]:
+        spec = {"autoscaling": {"type": "HPA", **scaling}}
+        made = by_kind(spec, around).get("HorizontalPodAutoscaler", {"spec": {"metrics": []}})
+        return [metric["type"] for metric in made["spec"]["metrics"]]
+
+    with_metrics = Surroundings("image:1", frozenset({CUSTOM_METRICS}))
+    assert metrics(BARE) == ["Resource"]
+    assert metrics(with_metrics) == ["Resource", "Pods"]
+    assert metrics(with_metrics, targetCPUUtilizationPercent=0) == ["Pods"]
+    assert metrics(with_metrics, targetActiveRequestsPerPod=0) == ["Resource"]
+    assert metrics(BARE, targetCPUUtilizationPercent=0) == []
+
+
+def test_a_budget_is_made_where_pods_can_move() -> None:
+    many = {"storage": {"accessMode": "ReadWriteMany"}}
+    cases: list[tuple[dict[str, Any], bool]] = [
+        ({**many, "replicas": 2}, True),
+        ({**many, "replicas": 1}, False),
+        (many, False),
+        ({"replicas": 2}, False),
+        ({**many, "autoscaling": {"type": "HPA"}}, True),
+        ({**many, "replicas": 2, "availability": {"podDisruptionBudget": {"policy": "Never"}}}, False),
+        ({"availability": {"podDisruptionBudget": {"policy": "Always"}}}, True),
+    ]
+    for spec, wanted in cases:
+        assert ("PodDisruptionBudget" in by_kind(spec)) == wanted, spec
+
+
+def test_pods_stay_on_the_node_of_a_volume_that_only_one_can_mount() -> None:
+    def affinity(**spec: Any) -> dict[str, Any]:
+        pod = by_kind(spec)["Deployment"]["spec"]["template"]["spec"]
+        found: dict[str, Any] = pod.get("affinity", {})
+        return found
+
+    many = {"accessMode": "ReadWriteMany"}
+    assert set(affinity()) == {"podAffinity"}
+    assert set(affinity(storage=many)) == {"podAntiAffinity"}
+    assert affinity(storage=many, availability={"antiAffinity": "None"}) == {}
+
+
+@pytest.mark.parametrize(
+    ("image", "label"),
+    [
+        ("a/b:1.2", "1.2"),
+        ("host:5000/a", None),
+        ("host:5000/a:v1", "v1"),
+        ("a@sha256:" + "0" * 64, None),
+        ("a:x@sha256:" + "0" * 64, None),
+        ("a:ends_", None),
+    ],
+)
+def test_the_version_is_the_images_tag(image: str, label: str | None) -> None:
+    assert version(image).get("app.kubernetes.io/version") == label
+
+
+def test_the_dashboard_is_json_with_a_panel_for_every_place() -> None:
+    [text] = by_kind(AUTOSCALED)["ConfigMap"]["data"].values()
+    panels = json.loads(text)["panels"]
+    places = [(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in panels]
+    assert len(set(places)) == len(panels) == 12
+    assert all(target["expr"] for panel in panels for target in panel["targets"])

@@ -104,7 +104,7 @@ LATE = [condition("Progressing", "False", "ProgressDeadlineExceeded", "timed out
             "Service reviews exists",
         ),
         (
-            saw(deployment(), spec=SentimentServiceSpec(replicas=0)),  # type: ignore[call-arg]
+            saw(deployment(), spec=SentimentServiceSpec(replicas=0)),
             "ScaledToZero",
             "set it to 1 or more",
         ),

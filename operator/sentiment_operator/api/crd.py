@@ -6,50 +6,44 @@ from .v1alpha1 import GROUP, KIND, PLURAL, VERSION, SentimentServiceSpec
 
 Json = dict[str, Any]
 
-# CEL rules with a message that names the field and the remedy.
-_STORAGE_RULES: list[Json] = [
-    {
-        "rule": "self.accessMode == oldSelf.accessMode",
-        "message": "spec.storage.accessMode of an existing claim can't change: "
-        "delete the SentimentService and create it again",
-    },
-    {
-        "rule": "quantity(self.size).compareTo(quantity(oldSelf.size)) >= 0",
-        "message": "spec.storage.size can only grow: keep the old size or more",
-    },
-    {
-        "rule": "has(self.storageClassName) == has(oldSelf.storageClassName) && "
-        "(!has(self.storageClassName) || self.storageClassName == oldSelf.storageClassName)",
-        "message": "spec.storage.storageClassName of an existing claim can't change: "
-        "delete the SentimentService and create it again",
-    },
-]
-
+_GENERATION: Json = {"type": "integer", "format": "int64"}
 _CONDITION: Json = {
     "type": "object",
     "required": ["type", "status", "reason", "message", "lastTransitionTime"],
     "properties": {
-        "type": {"type": "string", "description": "Ready is the summary of the others."},
-        "status": {"type": "string", "enum": ["True", "False", "Unknown"]},
-        "reason": {"type": "string"},
+        "type": {
+            "type": "string",
+            "description": "Ready is the summary; Available, ModelReady, Progressing and Degraded say more; "
+            "AutoscalingReady, Exposed and MonitoringReady are there while the feature is asked for.",
+        },
+        "status": {
+            "type": "string",
+            "enum": ["True", "False", "Unknown"],
+            "description": "Whether the condition holds.",
+        },
+        "reason": {"type": "string", "description": "One word for programs; see docs/troubleshooting.md."},
         "message": {"type": "string", "description": "What is so, and what to do about it."},
-        "lastTransitionTime": {"type": "string", "format": "date-time"},
-        "observedGeneration": {"type": "integer", "format": "int64"},
+        "lastTransitionTime": {
+            "type": "string",
+            "format": "date-time",
+            "description": "When the status of the condition changed.",
+        },
+        "observedGeneration": {**_GENERATION, "description": "Generation of the spec that it speaks of."},
     },
 }
 
-_STATUS: Json = {
+STATUS: Json = {
     "type": "object",
     "description": "What the operator saw last.",
     "properties": {
         "observedGeneration": {
-            "type": "integer",
-            "format": "int64",
+            **_GENERATION,
             "description": "Generation of the spec that this status speaks of.",
         },
         "conditions": {
             "type": "array",
             "items": _CONDITION,
+            "description": "How the service is, by type.",
             "x-kubernetes-list-type": "map",
             "x-kubernetes-list-map-keys": ["type"],
         },
@@ -61,7 +55,7 @@ _STATUS: Json = {
             "type": "object",
             "description": "The model that is served, as its package says.",
             "properties": {
-                "name": {"type": "string"},
+                "name": {"type": "string", "description": "Name of the model."},
                 "digest": {
                     "type": "string",
                     "description": "SHA-256 over the digests of the package's files.",
@@ -88,20 +82,22 @@ def structural(node: Json, definitions: Json) -> Json:
     if "$ref" in node:
         target = definitions[node["$ref"].rsplit("/", 1)[1]]
         node = {**target, **{key: value for key, value in node.items() if key != "$ref"}}
-    if "anyOf" in node:  # X | None: an absent field, as Kubernetes has it
+    if "anyOf" in node and {"type": "null"} in node["anyOf"]:  # X | None: an absent field
         [variant] = [option for option in node["anyOf"] if option != {"type": "null"}]
-        node = {**variant, **{key: value for key, value in node.items() if key not in ("anyOf", "default")}}
+        rest = {key: value for key, value in node.items() if key not in ("anyOf", "default")}
+        return structural({**variant, **rest}, definitions)
     out: Json = {}
     for key, value in node.items():
         match key:
-            case "title" | "additionalProperties" | "$defs":
+            case "title" | "$defs":
                 continue
             case "properties":
-                out[key] = {name: structural(child, definitions) for name, child in value.items()}
+                out[key] = {name: _property(child, definitions) for name, child in value.items()}
             case "items":
                 out[key] = structural(value, definitions)
-            case "default":
-                out[key] = _without_none(value)
+            case "additionalProperties":
+                if isinstance(value, dict):
+                    out[key] = structural(value, definitions)
             case "const":
                 out["enum"] = [value]
             case _:
@@ -109,18 +105,25 @@ def structural(node: Json, definitions: Json) -> Json:
     return out
 
 
-def _without_none(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_none(child) for key, child in value.items() if child is not None}
-    return value
+def _property(node: Json, definitions: Json) -> Json:
+    """A field; an object that is always there has the defaults of its own fields for its default.
+
+    In full, not `{}`: the API server checks a default against the CEL rules as it is written.
+    """
+    made = structural(node, definitions)
+    always = "anyOf" not in node and "default" not in made and not made.get("required")
+    return {**made, "default": _defaults(made)} if always and "properties" in made else made
+
+
+def _defaults(schema: Json) -> Json:
+    return {name: field["default"] for name, field in schema["properties"].items() if "default" in field}
 
 
 def spec_schema() -> Json:
     """Schema of `spec`, with the CEL rules in their places."""
     raw = SentimentServiceSpec.model_json_schema(by_alias=True, mode="validation")
     schema = structural(raw, raw.get("$defs", {}))
-    schema["properties"]["storage"]["x-kubernetes-validations"] = _STORAGE_RULES
-    return schema
+    return {**schema, "default": _defaults(schema)}
 
 
 def sentiment_service_crd() -> Json:
@@ -137,7 +140,7 @@ def sentiment_service_crd() -> Json:
                 "listKind": f"{KIND}List",
                 "plural": PLURAL,
                 "singular": KIND.lower(),
-                "shortNames": ["senti"],
+                "shortNames": ["ssvc"],
                 "categories": ["all", "sentiment"],
             },
             "versions": [
@@ -150,8 +153,11 @@ def sentiment_service_crd() -> Json:
                             "type": "object",
                             "description": "A Chinese sentiment analysis API, kept running.",
                             "properties": {
-                                "apiVersion": {"type": "string"},
-                                "kind": {"type": "string"},
+                                "apiVersion": {
+                                    "type": "string",
+                                    "description": "Always sentiment-operator.io/v1alpha1.",
+                                },
+                                "kind": {"type": "string", "description": "Always SentimentService."},
                                 "metadata": {
                                     "type": "object",
                                     # Children carry the name as a label value and a DNS label.
@@ -163,8 +169,8 @@ def sentiment_service_crd() -> Json:
                                         }
                                     },
                                 },
-                                "spec": {**spec_schema(), "default": {}},
-                                "status": _STATUS,
+                                "spec": spec_schema(),
+                                "status": STATUS,
                             },
                         }
                     },

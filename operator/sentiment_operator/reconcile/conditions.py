@@ -78,7 +78,7 @@ def claim_lost(seen: Observed) -> Finding | None:
 
 def replicas_refused(seen: Observed) -> Finding | None:
     """Pods can't be made: a quota, an admission policy, a missing service account."""
-    condition = _condition(seen.deployment, "ReplicaFailure")
+    condition = condition_of(seen.deployment, "ReplicaFailure")
     if condition and condition["status"] == "True":
         return Finding(condition["reason"], condition["message"])
     return None
@@ -88,27 +88,40 @@ def container_failing(seen: Observed) -> Finding | None:
     """A container's or an init container's own reason: image, configuration, crash, memory."""
     for pod in _newest_first(seen.pods):
         for status in _container_statuses(pod):
-            waiting = status.get("state", {}).get("waiting", {})
-            if not waiting or waiting.get("reason") in _ORDINARY_WAITS:
-                continue
-            last = status.get("lastState", {}).get("terminated")
-            where = f"pod {pod['metadata']['name']}, container {status['name']}"
-            reason = waiting.get("reason", "Waiting")
-            message = waiting.get("message", "waits")
-            if last:
-                if last.get("reason") == "OOMKilled":
-                    reason = "OOMKilled"
-                    message = "it needed more than spec.resources.limits.memory; raise it"
-                else:
-                    message += f"; it ended with code {last.get('exitCode')}: {_tail(last.get('message'))}"
-            return Finding(reason, f"{where}: {message}")
+            if found := _crashed(status) or _cannot_start(status):
+                where = f"pod {pod['metadata']['name']}, container {status['name']}"
+                return Finding(found.reason, f"{where}: {found.message}")
     return None
+
+
+def _crashed(status: Manifest) -> Finding | None:
+    """Ended badly and not ready since: one reason from the first crash on, not one for each stage of it."""
+    if status.get("ready"):
+        return None
+    state = status.get("state", {})
+    ended = state.get("terminated") or status.get("lastState", {}).get("terminated")
+    if not ended or ended.get("exitCode") == 0:
+        return None
+    if ended.get("reason") == "OOMKilled":
+        return Finding("OOMKilled", "it needed more than spec.resources.limits.memory; raise it")
+    code, text = ended.get("exitCode"), _tail(ended.get("message"))
+    return Finding("CrashLoopBackOff", f"it ended with code {code}: {text}")
+
+
+def _cannot_start(status: Manifest) -> Finding | None:
+    waiting = status.get("state", {}).get("waiting", {})
+    if not waiting or waiting.get("reason") in _ORDINARY_WAITS:
+        return None
+    reason = waiting.get("reason", "Waiting")
+    # The kubelet goes to and fro between the two.
+    reason = "ImagePullBackOff" if reason == "ErrImagePull" else reason
+    return Finding(reason, waiting.get("message", "waits"))
 
 
 def unschedulable(seen: Observed) -> Finding | None:
     """No node takes a pod; the scheduler says why."""
     for pod in _newest_first(seen.pods):
-        condition = _condition(pod, "PodScheduled")
+        condition = condition_of(pod, "PodScheduled")
         if condition and condition["status"] == "False" and condition.get("reason") == "Unschedulable":
             message = f"pod {pod['metadata']['name']}: {condition.get('message', '')}"
             if seen.claim and seen.claim.get("status", {}).get("phase") == "Pending":
@@ -119,15 +132,28 @@ def unschedulable(seen: Observed) -> Finding | None:
 
 def rollout_stuck(seen: Observed) -> Finding | None:
     """The Deployment gave up waiting."""
-    condition = _condition(seen.deployment, "Progressing")
+    condition = condition_of(seen.deployment, "Progressing")
     if condition and condition["status"] == "False":
         return Finding(condition["reason"], condition["message"])
     return None
 
 
+def model_unknown(seen: Observed) -> Finding | None:
+    """The spec names a model that can't be found."""
+    reference = seen.spec and seen.spec.model.model_ref
+    if not reference:
+        return None
+    return Finding(
+        "ModelNotFound",
+        f"SentimentModel {reference.name} can't be found: this version of the operator has no kind "
+        "SentimentModel. Pods stay as they are; remove spec.model.modelRef to serve the bundled model.",
+    )
+
+
 # Cause before symptom.
 TROUBLES: tuple[Check, ...] = (
     pass_failed,
+    model_unknown,
     claim_lost,
     replicas_refused,
     container_failing,
@@ -136,10 +162,20 @@ TROUBLES: tuple[Check, ...] = (
 )
 
 
+def wanted_replicas(seen: Observed) -> int:
+    """Pods without which the service isn't as asked for: of an autoscaled one, the least number."""
+    if seen.spec and seen.spec.replicas is not None:
+        return seen.spec.replicas
+    now = int((seen.deployment or {}).get("spec", {}).get("replicas", 1))
+    if seen.spec and seen.spec.autoscaling.type in ("HPA", "KEDA"):
+        return min(now, seen.spec.autoscaling.min_replicas)
+    return now
+
+
 def scaled_to_zero(seen: Observed) -> Finding | None:
     """No pods are wanted."""
-    if seen.spec and seen.spec.replicas == 0:
-        return Finding("ScaledToZero", "spec.replicas is 0: no pod answers; set it to 1 or more.")
+    if seen.deployment and wanted_replicas(seen) == 0:
+        return Finding("ScaledToZero", "0 replicas are asked for, no pod answers: set it to 1 or more.")
     return None
 
 
@@ -155,14 +191,32 @@ def rolling_out(seen: Observed) -> Finding | None:
     """Pods of the newest template are still to come, or old ones to go."""
     if not (seen.deployment and seen.spec):
         return None
-    status, wanted = seen.deployment.get("status", {}), seen.spec.replicas
+    status, wanted = seen.deployment.get("status", {}), wanted_replicas(seen)
     updated, total = status.get("updatedReplicas", 0), status.get("replicas", 0)
     if updated < wanted or total > updated:
         return Finding("RollingOut", f"{updated} of {wanted} pods are of the newest version, {total} exist.")
     available = status.get("availableReplicas", 0)
     if available < wanted:
-        return Finding("Starting", f"{available} of {wanted} pods answer.")
+        return Finding("Starting", f"{available} of {wanted} pods answer.{_hint(seen)}")
     return None
+
+
+def _hint(seen: Observed) -> str:
+    """What a pod that is neither failing nor ready waits for, where that can be known."""
+    for pod in _newest_first(seen.pods):
+        name = pod["metadata"]["name"]
+        for status in _container_statuses(pod):
+            state = status.get("state", {})
+            if state.get("running") and status.get("started") and not status.get("ready"):
+                if status["name"] == _MODEL_CONTAINER:
+                    return f" Pod {name} puts the model into the volume."
+                return f" Pod {name} runs, but its model is not ready (/readyz says no)."
+            keys = seen.spec and seen.spec.access.api_keys_secret_ref
+            if keys and state.get("waiting", {}).get("reason") == "ContainerCreating":
+                return f" Pod {name} waits for its volumes; Secret {keys.name} must have the key {keys.key}."
+    if seen.claim and seen.claim.get("status", {}).get("phase") == "Pending":
+        return f" Claim {seen.claim['metadata']['name']} waits for its volume."
+    return ""
 
 
 def first(checks: tuple[Check, ...], seen: Observed) -> Finding | None:
@@ -180,7 +234,8 @@ def model_report(seen: Observed) -> str | None:
     return None
 
 
-def _condition(obj: Manifest | None, kind: str) -> Manifest | None:
+def condition_of(obj: Manifest | None, kind: str) -> Manifest | None:
+    """A condition of an object's status."""
     conditions = (obj or {}).get("status", {}).get("conditions", ())
     return next((condition for condition in conditions if condition["type"] == kind), None)
 

@@ -20,6 +20,7 @@ _MERGE_KEYS: dict[str, tuple[str, ...]] = {
     "volumes": ("name",),
     "imagePullSecrets": ("name",),
     "volumeMounts": ("mountPath",),
+    "topologySpreadConstraints": ("topologyKey", "whenUnsatisfiable"),
     "ownerReferences": ("uid",),
 }
 _QUANTITY = re.compile(r"([+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?)([a-zA-Z]*)")
@@ -38,6 +39,8 @@ def _missing(desired: Any, observed: Any, path: str, field: str) -> list[str]:
             return [] if _amounts(desired) == _amounts(observed) else [path]
         found: list[str] = []
         for name, value in desired.items():
+            if path == "metadata" and name == "resourceVersion":  # a precondition, not a wish
+                continue
             inner = f"{path}.{name}" if path else name
             found += _missing(value, observed[name], inner, name) if name in observed else [inner]
         return found

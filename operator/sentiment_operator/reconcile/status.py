@@ -11,12 +11,15 @@ from .conditions import (
     Finding,
     Observed,
     being_deleted,
+    condition_of,
     first,
     model_report,
+    model_unknown,
     not_made_yet,
     rolling_out,
     scaled_to_zero,
 )
+from .features import State, feature_impossible, features
 
 Manifest = dict[str, Any]
 _MESSAGE_LIMIT = 1024
@@ -50,66 +53,61 @@ def _conditions(seen: Observed, generation: int, previous: Manifest, now: str) -
     trouble = first(TROUBLES, seen)
     waiting = first((being_deleted, not_made_yet, rolling_out), seen)
     asleep = scaled_to_zero(seen)
+    worse = trouble or feature_impossible(seen)
     available = ((seen.deployment or {}).get("status", {})).get("availableReplicas", 0)
-    model = model_report(seen) is not None or available > 0
-    states: dict[str, tuple[str, Finding]] = {}
+    model = not model_unknown(seen) and (model_report(seen) is not None or available > 0)
+    states: dict[str, State] = {}
 
-    if trouble or waiting or asleep:
-        states["Ready"] = ("False", trouble or waiting or asleep or _NOTHING)
+    if blocker := trouble or waiting or asleep:
+        states["Ready"] = State("False", blocker)
     else:
-        states["Ready"] = ("True", Finding("Ready", _answering(available)))
+        states["Ready"] = State("True", Finding("Ready", _answering(available)))
     states["Available"] = (
-        ("True", Finding("PodsAnswer", _answering(available)))
+        State("True", Finding("PodsAnswer", _answering(available)))
         if available
-        else ("False", asleep or trouble or Finding("NoPodAnswers", "No pod answers yet."))
+        else State("False", asleep or trouble or Finding("NoPodAnswers", "No pod answers yet."))
     )
     states["ModelReady"] = (
-        ("True", Finding("Installed", "The model was checked and is in the volume."))
+        State("True", Finding("Installed", "The model was checked and is in the volume."))
         if model
-        else ("False", trouble or Finding("Installing", "The model is being copied into the volume."))
+        else State("False", trouble or Finding("Installing", "The model is being copied into the volume."))
     )
     states["Progressing"] = (
-        ("True", waiting) if waiting else ("False", Finding("Settled", "Nothing is under way."))
+        State("True", waiting) if waiting else State("False", Finding("Settled", "Nothing is under way."))
     )
     states["Degraded"] = (
-        ("True", trouble) if trouble else ("False", Finding("AsExpected", "Nothing is wrong."))
+        State("True", worse) if worse else State("False", Finding("AsExpected", "Nothing is wrong."))
     )
+    states |= features(seen)
     before = {condition["type"]: condition for condition in previous.get("conditions", ())}
-    return [
-        _condition(kind, state, found, generation, before.get(kind), now)
-        for kind, (state, found) in states.items()
-    ]
-
-
-_NOTHING = Finding("Unknown", "")
+    return [_condition(kind, state, generation, before.get(kind), now) for kind, state in states.items()]
 
 
 def _answering(pods: int) -> str:
     return f"{pods} pod{'' if pods == 1 else 's'} answer{'s' if pods == 1 else ''}."
 
 
-def _condition(
-    kind: str, state: str, found: Finding, generation: int, before: Manifest | None, now: str
-) -> Manifest:
-    since = before["lastTransitionTime"] if before and before["status"] == state else now
+def _condition(kind: str, state: State, generation: int, before: Manifest | None, now: str) -> Manifest:
+    since = before["lastTransitionTime"] if before and before["status"] == state.status else now
     return {
         "type": kind,
-        "status": state,
-        "reason": found.reason,
-        "message": found.message[:_MESSAGE_LIMIT],
+        "status": state.status,
+        "reason": state.finding.reason,
+        "message": state.finding.message[:_MESSAGE_LIMIT],
         "lastTransitionTime": since,
         "observedGeneration": generation,
     }
 
 
 def transition(before: Manifest, after: Manifest) -> tuple[str, str, str] | None:
-    """(event type, reason, message) when Ready changed its status or its reason, else None."""
-    old, new = _ready(before), _ready(after)
-    if new is None or (old and (old["status"], old["reason"]) == (new["status"], new["reason"])):
-        return None
-    degraded = any(c["type"] == "Degraded" and c["status"] == "True" for c in after["conditions"])
-    return "Warning" if degraded else "Normal", new["reason"], new["message"]
-
-
-def _ready(status: Manifest) -> Manifest | None:
-    return next((c for c in status.get("conditions", ()) if c["type"] == "Ready"), None)
+    """(event type, reason, message) when Ready, or else Degraded, changed status or reason; else None."""
+    for kind in ("Ready", "Degraded"):
+        old, new = condition_of({"status": before}, kind), condition_of({"status": after}, kind)
+        if new is None or (old and (old["status"], old["reason"]) == (new["status"], new["reason"])):
+            continue
+        if kind == "Degraded" and old is None and new["status"] == "False":
+            continue
+        degraded = condition_of({"status": after}, "Degraded")
+        bad = degraded is not None and degraded["status"] == "True"
+        return "Warning" if bad else "Normal", new["reason"], new["message"]
+    return None

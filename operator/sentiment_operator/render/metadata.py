@@ -1,5 +1,7 @@
 """Names, labels and ownership of children."""
 
+import re
+from collections.abc import Mapping
 from typing import Any
 
 from ..api.v1alpha1 import API_VERSION, KIND, Owner
@@ -8,6 +10,7 @@ MANAGER = "sentiment-operator"
 NAME = "app.kubernetes.io/name"
 INSTANCE = "app.kubernetes.io/instance"
 MANAGED_BY = "app.kubernetes.io/managed-by"
+_VERSION = "app.kubernetes.io/version"
 
 
 def selector(owner: Owner) -> dict[str, str]:
@@ -16,17 +19,34 @@ def selector(owner: Owner) -> dict[str, str]:
 
 
 def labels(owner: Owner) -> dict[str, str]:
-    """The labels that Kubernetes recommends."""
+    """The labels that Kubernetes recommends, without the version: only what runs an image has one."""
     return {
         **selector(owner),
         MANAGED_BY: MANAGER,
+        "app.kubernetes.io/component": "server",
         "app.kubernetes.io/part-of": "sentiment-operator",
     }
 
 
-def metadata(owner: Owner, name: str, *, owned: bool = True) -> dict[str, Any]:
+def version(image: str) -> dict[str, str]:
+    """The version label of what runs an image: its tag, where it has one that can be a label's value."""
+    match = re.search(r":([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)$", image)
+    return {_VERSION: match[1]} if match and "@" not in image else {}
+
+
+def metadata(
+    owner: Owner,
+    name: str,
+    *,
+    owned: bool = True,
+    more_labels: Mapping[str, str] | None = None,
+    annotations: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
     """A child's metadata; a child that isn't owned outlives its SentimentService."""
-    made: dict[str, Any] = {"name": name, "namespace": owner.namespace, "labels": labels(owner)}
+    made: dict[str, Any] = {"name": name, "namespace": owner.namespace}
+    made["labels"] = {**(more_labels or {}), **labels(owner)}
+    if annotations:
+        made["annotations"] = dict(annotations)
     if owned:
         made["ownerReferences"] = [
             {

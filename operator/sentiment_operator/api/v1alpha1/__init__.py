@@ -1,0 +1,106 @@
+"""SentimentService v1alpha1: what a user asks for.
+
+Defaults live here and so in the CRD: the API server fills them in, the
+operator never writes a spec.
+"""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from .access import Access
+from .base import Strict, config
+from .monitoring import Monitoring
+from .pod import Availability, Pod
+from .scaling import Autoscaling, Rollout
+from .serving import Image, Model, Resources, Serving
+from .storage import Storage
+
+GROUP = "sentiment-operator.io"
+VERSION = "v1alpha1"
+API_VERSION = f"{GROUP}/{VERSION}"
+KIND = "SentimentService"
+PLURAL = "sentimentservices"
+
+_ONE_NODE = "spec.storage.accessMode ReadWriteOnce keeps all pods on one node: set it to ReadWriteMany, or"
+
+
+class SentimentServiceSpec(Strict):
+    """A running Chinese sentiment API."""
+
+    model_config = config(
+        (
+            "!has(self.replicas) || self.autoscaling.type == 'None'",
+            "spec.replicas can't be given while spec.autoscaling.type is not None: remove replicas, "
+            "or set spec.autoscaling.type to None",
+        ),
+        (
+            "self.storage.accessMode == 'ReadWriteMany' || self.availability.antiAffinity != 'Required'",
+            f"{_ONE_NODE} spec.availability.antiAffinity to Preferred",
+        ),
+        (
+            "self.storage.accessMode == 'ReadWriteMany' || !has(self.availability.topologySpread) || "
+            "self.availability.topologySpread.all(t, t.whenUnsatisfiable != 'DoNotSchedule')",
+            f"{_ONE_NODE} whenUnsatisfiable in spec.availability.topologySpread to ScheduleAnyway",
+        ),
+    )
+
+    model: Model = Field(
+        default_factory=Model,  # type: ignore[arg-type]
+        description="The model that is served.",
+    )
+    image: Image = Field(
+        default_factory=Image,  # type: ignore[arg-type]
+        description="The container image of the pods.",
+    )
+    replicas: int | None = Field(
+        None,
+        ge=0,
+        le=1000,
+        description="Number of pods. When absent it starts with 1, or with autoscaling.minReplicas, and "
+        "stays what it is: whoever scales the Deployment decides.",
+    )
+    serving: Serving = Field(
+        default_factory=Serving,  # type: ignore[arg-type]
+        description="Settings of the server.",
+    )
+    resources: Resources = Field(
+        default_factory=Resources,
+        description="CPU and memory of each pod.",
+    )
+    rollout: Rollout = Field(
+        default_factory=Rollout,  # type: ignore[arg-type]
+        description="How a new version replaces the old.",
+    )
+    autoscaling: Autoscaling = Field(
+        default_factory=Autoscaling,  # type: ignore[arg-type]
+        description="Who decides how many pods there are.",
+    )
+    availability: Availability = Field(
+        default_factory=Availability,  # type: ignore[arg-type]
+        description="What keeps the service up when nodes go.",
+    )
+    storage: Storage = Field(
+        default_factory=Storage,  # type: ignore[arg-type]
+        description="The volume that holds the model.",
+    )
+    monitoring: Monitoring = Field(
+        default_factory=Monitoring,  # type: ignore[arg-type]
+        description="Metrics, alerts, dashboard and traces.",
+    )
+    access: Access = Field(
+        default_factory=Access,  # type: ignore[arg-type]
+        description="Who reaches the service, and how.",
+    )
+    pod: Pod = Field(
+        default_factory=Pod,  # type: ignore[arg-type]
+        description="What is added to the pods.",
+    )
+
+
+class Owner(BaseModel):
+    """Identity of one SentimentService object: all that children need to refer to it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    namespace: str
+    uid: str

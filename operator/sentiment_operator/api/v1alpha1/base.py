@@ -1,0 +1,59 @@
+"""What all parts of the spec share: strictness, quantities, CEL rules and references."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic.alias_generators import to_camel
+
+Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$", max_length=32)]
+# A count, or a share of the pods such as 25%.
+IntOrPercent = Annotated[
+    int | str,
+    WithJsonSchema(
+        {
+            "x-kubernetes-int-or-string": True,
+            "anyOf": [{"type": "integer"}, {"type": "string"}],
+            "pattern": "^(100|[0-9]{1,2})%$",
+            "minimum": 0,
+        }
+    ),
+]
+Name = Annotated[
+    str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
+]  # of an object
+LabelValue = Annotated[str, Field(max_length=63, pattern=r"^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$")]
+Labels = Annotated[dict[str, LabelValue], Field(max_length=64)]
+Annotations = Annotated[dict[str, str], Field(max_length=64)]
+
+RULES = "x-kubernetes-validations"
+
+
+def config(*rules: tuple[str, str], **more: Any) -> ConfigDict:
+    """camelCase in YAML, snake_case in code; an unknown field is an error.
+
+    rules: (CEL expression that must hold, message that names field and remedy).
+    """
+    extra: dict[str, Any] = dict(more)
+    if rules:
+        extra[RULES] = [{"rule": rule, "message": message} for rule, message in rules]
+    return ConfigDict(
+        alias_generator=to_camel,
+        populate_by_name=True,
+        extra="forbid",
+        frozen=True,
+        protected_namespaces=(),
+        json_schema_extra=extra,
+    )
+
+
+class Strict(BaseModel):
+    """A part of the spec."""
+
+    model_config = config()
+
+
+class SecretKey(Strict):
+    """One key of a Secret in the same namespace; the operator never reads it."""
+
+    name: Name = Field(description="Name of the Secret.")
+    key: str = Field(min_length=1, max_length=253, description="Key inside the Secret.")

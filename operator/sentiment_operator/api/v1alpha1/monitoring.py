@@ -1,0 +1,102 @@
+"""Metrics, alerts, dashboard and traces."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from .base import Annotations, Labels, Quantity, Strict, config
+
+Duration = Annotated[str, Field(pattern=r"^[1-9][0-9]*(s|m|h)$", max_length=8)]
+Percent = Annotated[str, Field(pattern=r"^(100|[0-9]{1,2}(\.[0-9]{1,3})?)$", max_length=6)]
+
+
+class ServiceMonitor(Strict):
+    """How the Prometheus operator scrapes the pods."""
+
+    model_config = config(
+        (
+            "duration(self.scrapeTimeout) <= duration(self.interval)",
+            "spec.monitoring.serviceMonitor.scrapeTimeout is longer than interval: shorten it",
+        )
+    )
+
+    interval: Duration = Field("15s", description="Time between two scrapes.")
+    scrape_timeout: Duration = Field("10s", description="A scrape that takes longer fails.")
+    labels: Labels = Field(
+        default_factory=dict, description="Labels by which a Prometheus selects it, such as `release: stack`."
+    )
+
+
+class Thresholds(Strict):
+    """Where the six alerts fire."""
+
+    unavailable_for: Duration = Field("1m", description="No pod could be scraped for this long.")
+    p95_latency_milliseconds: int = Field(
+        500, ge=1, description="95 of 100 requests took longer, for 5 minutes."
+    )
+    memory: Quantity = Field("1500M", description="A pod's resident memory is above this.")
+    cpu_percent: int = Field(
+        80,
+        ge=1,
+        le=1000,
+        description="CPU use above this share of the limit (else the request), for 5 minutes.",
+    )
+    success_rate_percent: Percent = Field(
+        "99", description="Share of requests that did not end in 429 or 5xx is below this, for 5 minutes."
+    )
+    traffic_drop_percent: int = Field(
+        50, ge=1, le=100, description="Requests of the last day fell by this much against the day a week ago."
+    )
+
+
+class PrometheusRule(Strict):
+    """The six alerts."""
+
+    labels: Labels = Field(
+        default_factory=dict, description="Labels by which a Prometheus selects the PrometheusRule."
+    )
+    alert_labels: Labels = Field(
+        default_factory=dict, description="Labels added to every alert, for routing, such as `team: nlp`."
+    )
+    thresholds: Thresholds = Field(
+        default_factory=Thresholds,  # type: ignore[arg-type]
+        description="Where the alerts fire.",
+    )
+
+
+class Dashboard(Strict):
+    """A Grafana dashboard in a ConfigMap, as Grafana's sidecar loads it."""
+
+    labels: Labels = Field(
+        {"grafana_dashboard": "1"}, description="Labels by which Grafana's sidecar finds the ConfigMap."
+    )
+    annotations: Annotations = Field(
+        default_factory=dict, description="Annotations of the ConfigMap, such as `grafana_folder: NLP`."
+    )
+
+
+class Tracing(Strict):
+    """OpenTelemetry traces."""
+
+    otlp_endpoint: str = Field(
+        max_length=512,
+        pattern=r"^https?://[A-Za-z0-9.-]+:[0-9]{1,5}(/\S*)?$",
+        description="Where traces go, with its port, such as http://collector.monitoring:4318.",
+    )
+
+
+class Monitoring(Strict):
+    """Metrics, alerts, dashboard and traces; each part exists when it is given, `{}` is enough."""
+
+    scrape_annotations: bool = Field(
+        False,
+        description="Annotate the pods with prometheus.io/scrape, path and port, for a plain Prometheus.",
+    )
+    service_monitor: ServiceMonitor | None = Field(
+        None, description="Make a ServiceMonitor; needs the Prometheus operator."
+    )
+    prometheus_rule: PrometheusRule | None = Field(
+        None, description="Make a PrometheusRule with six alerts; needs the Prometheus operator."
+    )
+    dashboard: Dashboard | None = Field(None, description="Make a ConfigMap with a Grafana dashboard.")
+    tracing: Tracing | None = Field(None, description="Send OpenTelemetry traces.")

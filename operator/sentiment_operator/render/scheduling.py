@@ -1,0 +1,56 @@
+"""Where pods run: affinity, spread, node selector, tolerations, priority."""
+
+from typing import Any
+
+from ..api.v1alpha1 import Owner, SentimentServiceSpec
+from .metadata import selector
+
+_NODE = "kubernetes.io/hostname"
+_MUST = "requiredDuringSchedulingIgnoredDuringExecution"
+_SHOULD = "preferredDuringSchedulingIgnoredDuringExecution"
+
+
+def scheduling(owner: Owner, spec: SentimentServiceSpec) -> dict[str, Any]:
+    """The part of a pod's spec that the scheduler reads."""
+    made: dict[str, Any] = {"affinity": _affinity(owner, spec)}
+    if spread := spec.availability.topology_spread:
+        made["topologySpreadConstraints"] = [
+            {
+                "topologyKey": rule.topology_key,
+                "maxSkew": rule.max_skew,
+                "whenUnsatisfiable": rule.when_unsatisfiable,
+                "labelSelector": {"matchLabels": selector(owner)},
+                # Each version is spread by itself: old pods that go soon don't count.
+                "matchLabelKeys": ["pod-template-hash"],
+            }
+            for rule in spread
+        ]
+    if spec.availability.priority_class_name:
+        made["priorityClassName"] = spec.availability.priority_class_name
+    if spec.pod.node_selector:
+        made["nodeSelector"] = dict(spec.pod.node_selector)
+    if spec.pod.tolerations:
+        made["tolerations"] = [
+            given.model_dump(by_alias=True, exclude_none=True) for given in spec.pod.tolerations
+        ]
+    return {name: value for name, value in made.items() if value}
+
+
+def _affinity(owner: Owner, spec: SentimentServiceSpec) -> dict[str, Any]:
+    """The user's affinity, and ours added to it."""
+    made: dict[str, Any] = (
+        spec.pod.affinity.model_dump(by_alias=True, exclude_none=True) if spec.pod.affinity else {}
+    )
+    near = {"labelSelector": {"matchLabels": selector(owner)}, "topologyKey": _NODE}
+    if spec.storage.access_mode == "ReadWriteOnce":
+        # The volume is on one node at a time: a pod elsewhere would wait for it for ever.
+        _add(made, "podAffinity", _MUST, near)
+    elif spec.availability.anti_affinity == "Required":
+        _add(made, "podAntiAffinity", _MUST, near)
+    elif spec.availability.anti_affinity == "Preferred":
+        _add(made, "podAntiAffinity", _SHOULD, {"weight": 100, "podAffinityTerm": near})
+    return made
+
+
+def _add(affinity: dict[str, Any], kind: str, strength: str, term: dict[str, Any]) -> None:
+    affinity.setdefault(kind, {}).setdefault(strength, []).append(term)

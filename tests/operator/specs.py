@@ -1,0 +1,182 @@
+"""Specs for golden files and for the API server: minimal, full and odd ones."""
+
+from typing import Any
+
+from sentiment_operator.api.kinds import CHILDREN, CUSTOM_METRICS, HPA_TOLERANCE
+from sentiment_operator.render import Surroundings
+
+# A cluster that offers all that a spec can ask for, and one that offers nothing beyond Kubernetes 1.29.
+RICH = Surroundings(
+    "sentiment-operator/service:1",
+    frozenset({known.kind for known in CHILDREN if known.optional} | {CUSTOM_METRICS, HPA_TOLERANCE}),
+)
+BARE = Surroundings("sentiment-operator/service:1")
+
+_HOSTNAME = "kubernetes.io/hostname"
+_GPU_NODES = {"key": "accelerator", "operator": "In", "values": ["a100", "h100"]}
+
+FULL: dict[str, Any] = {
+    "model": {"bundled": {}},
+    "image": {"reference": "mirror/service:2.1", "pullPolicy": "Always", "pullSecrets": ["mirror"]},
+    "replicas": 3,
+    "resources": {
+        "requests": {"cpu": "1", "memory": "512Mi", "ephemeral-storage": "100Mi"},
+        "limits": {"cpu": "2", "memory": "2Gi", "ephemeral-storage": "1Gi"},
+        "extended": {"nvidia.com/gpu": "1"},
+    },
+    "rollout": {"type": "ResourceAware", "minReadySeconds": 5, "progressDeadlineSeconds": 120},
+    "serving": {
+        "engine": "torch",
+        "workers": 2,
+        "inferenceThreads": 4,
+        "maxTextLength": 2000,
+        "maxBatchItems": 100,
+        "maxBodyBytes": 65536,
+        "maxBatchTokens": 2048,
+        "queueLimit": 1000,
+        "requestTimeoutSeconds": 5,
+        "drainSeconds": 10,
+        "warmUp": True,
+        "idleUnloadSeconds": 600,
+        "memorySoftLimitBytes": 1000000000,
+        "corsAllowOrigins": ["https://app.example.com", "http://localhost:3000"],
+        "logLevel": "DEBUG",
+        "logPreviewChars": 0,
+    },
+    "availability": {
+        "podDisruptionBudget": {"minAvailable": "50%"},
+        "topologySpread": [
+            {"topologyKey": "topology.kubernetes.io/zone", "whenUnsatisfiable": "DoNotSchedule"},
+            {"topologyKey": _HOSTNAME, "maxSkew": 2},
+        ],
+        "antiAffinity": "Required",
+        "priorityClassName": "high",
+    },
+    "storage": {"size": "5Gi", "storageClassName": "fast", "accessMode": "ReadWriteMany", "retain": True},
+    "monitoring": {
+        "scrapeAnnotations": True,
+        "serviceMonitor": {"interval": "30s", "labels": {"release": "stack"}},
+        "prometheusRule": {
+            "labels": {"release": "stack"},
+            "alertLabels": {"team": "nlp"},
+            "thresholds": {
+                "unavailableFor": "5m",
+                "p95LatencyMilliseconds": 250,
+                "memory": "1Gi",
+                "cpuPercent": 90,
+                "successRatePercent": "99.9",
+                "trafficDropPercent": 30,
+            },
+        },
+        "dashboard": {"annotations": {"grafana_folder": "NLP"}},
+        "tracing": {"otlpEndpoint": "http://collector.monitoring:4318"},
+    },
+    "access": {
+        "path": "/sentiment",
+        "service": {
+            "type": "LoadBalancer",
+            "annotations": {"example.com/internal": "true"},
+            "loadBalancerClass": "example.com/lb",
+            "loadBalancerSourceRanges": ["10.0.0.0/8"],
+            "externalTrafficPolicy": "Local",
+        },
+        "ingress": {
+            "host": "nlp.example.com",
+            "className": "nginx",
+            "tlsSecretName": "nlp-tls",
+            "annotations": {"nginx.ingress.kubernetes.io/proxy-body-size": "4m"},
+        },
+        "networkPolicy": {
+            "allowFrom": [
+                {"name": "prometheus", "namespaceLabels": {"kubernetes.io/metadata.name": "monitoring"}},
+                {"name": "shop", "podLabels": {"app": "shop"}},
+                {"name": "office", "cidr": "192.168.0.0/16", "ports": [7860]},
+                {"name": "everybody inside", "namespaceLabels": {}, "podLabels": {}},
+            ],
+            "allowTo": [{"name": "proxy", "cidr": "10.1.2.3/32", "ports": [3128]}],
+        },
+        "apiKeysSecretRef": {"name": "callers", "key": "keys.txt"},
+    },
+    "pod": {
+        "labels": {"team": "nlp"},
+        "annotations": {"example.com/note": "x"},
+        "nodeSelector": {"disk": "ssd"},
+        "tolerations": [{"key": "gpu", "operator": "Exists", "effect": "NoSchedule"}],
+        "affinity": {
+            "nodeAffinity": {
+                "requiredDuringSchedulingIgnoredDuringExecution": {
+                    "nodeSelectorTerms": [{"matchExpressions": [_GPU_NODES]}]
+                }
+            },
+            "podAffinity": {
+                "preferredDuringSchedulingIgnoredDuringExecution": [
+                    {
+                        "weight": 10,
+                        "podAffinityTerm": {
+                            "labelSelector": {"matchLabels": {"app": "shop"}},
+                            "topologyKey": _HOSTNAME,
+                        },
+                    }
+                ]
+            },
+        },
+        "env": [
+            {"name": "HTTPS_PROXY", "value": "http://10.1.2.3:3128"},
+            {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "token", "key": "value"}}},
+            {"name": "NODE", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}},
+        ],
+        "serviceAccountName": "nlp",
+        "securityContext": {
+            "runAsUser": 2000,
+            "runAsGroup": 2000,
+            "fsGroup": 2000,
+            "supplementalGroups": [3000],
+            "seLinuxOptions": {"level": "s0:c1,c2"},
+        },
+    },
+}
+
+AUTOSCALED: dict[str, Any] = {
+    "storage": {"accessMode": "ReadWriteMany"},
+    "autoscaling": {"type": "HPA"},
+    "monitoring": {"serviceMonitor": {}, "prometheusRule": {}, "dashboard": {}},
+    "access": {
+        "httpRoute": {
+            "parentRefs": [{"name": "public", "namespace": "gateways", "sectionName": "https"}],
+            "hostnames": ["nlp.example.com"],
+        }
+    },
+}
+
+# What each folder of golden files shows: a spec, and the cluster that it is for.
+CASES: dict[str, tuple[dict[str, Any], Surroundings]] = {
+    "default": ({}, BARE),
+    "full": (FULL, RICH),
+    "autoscaled": (AUTOSCALED, RICH),
+    "keda": (
+        {
+            "autoscaling": {
+                "type": "KEDA",
+                "minReplicas": 1,
+                "maxReplicas": 4,
+                "prometheusAddress": "http://prometheus.monitoring:9090",
+                "scaleDown": {"podsPerMinute": 2, "stabilizationWindowSeconds": 60},
+            },
+            "access": {"networkPolicy": {}},
+        },
+        RICH,
+    ),
+    # Asked for and not to be had: nothing of it is made, and nothing else is lost.
+    "poor-cluster": (AUTOSCALED, BARE),
+    "odd": (
+        {
+            "replicas": 0,
+            "image": {"reference": "mirror:5000/a/b@sha256:" + "0" * 64},
+            "rollout": {"maxSurge": "25%", "maxUnavailable": "10%"},
+            "availability": {"podDisruptionBudget": {"policy": "Always", "maxUnavailable": 0}},
+            "access": {"service": {"type": "NodePort"}},
+        },
+        RICH,
+    ),
+    "unknown-model": ({"model": {"modelRef": {"name": "reviews-v2"}}}, RICH),
+}
