@@ -25,12 +25,13 @@ def deployment(owner: Owner, spec: SentimentServiceSpec, around: Surroundings) -
         "spec": {
             "selector": {"matchLabels": selector(owner)},
             "strategy": {"type": "RollingUpdate", "rollingUpdate": strategy},
-            "minReadySeconds": rollout.min_ready_seconds,
             "progressDeadlineSeconds": rollout.progress_deadline_seconds,
             "revisionHistoryLimit": rollout.revision_history_limit,
             "template": pod_template(owner, spec, around),
         },
     }
+    if rollout.min_ready_seconds:  # the API server keeps no zero here
+        made["spec"]["minReadySeconds"] = rollout.min_ready_seconds
     number, at = replicas(spec, around)
     if number is not None:
         made["spec"]["replicas"] = number

@@ -4,6 +4,7 @@ from typing import Any
 
 from ..api.v1alpha1 import Owner, SentimentServiceSpec
 from ..api.v1alpha1.serving import Serving
+from .compact import dump
 
 # The claim's folder is swung to the current package by install-model.
 MODEL_DIR = "/models/bundled"
@@ -22,7 +23,7 @@ def environment(owner: Owner, spec: SentimentServiceSpec) -> list[dict[str, Any]
         settings["OTEL_SERVICE_NAME"] = owner.name
         settings["OTEL_RESOURCE_ATTRIBUTES"] = f"service.namespace={owner.namespace}"
     ours = [{"name": name, "value": value} for name, value in settings.items()]
-    return ours + [given.model_dump(by_alias=True, exclude_none=True) for given in spec.pod.env]
+    return ours + [dump(given) for given in spec.pod.env]
 
 
 def _settings(serving: Serving) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from ..api.v1alpha1 import Owner, SentimentServiceSpec
+from .compact import dump
 from .metadata import metadata
 from .service import PORT
 from .surroundings import Surroundings
@@ -18,9 +19,7 @@ def http_route(owner: Owner, spec: SentimentServiceSpec, around: Surroundings) -
         "kind": "HTTPRoute",
         "metadata": metadata(owner, owner.name, annotations=wanted.annotations),
         "spec": {
-            "parentRefs": [
-                parent.model_dump(by_alias=True, exclude_none=True) for parent in wanted.parent_refs
-            ],
+            "parentRefs": [dump(parent) for parent in wanted.parent_refs],
             "rules": [
                 {
                     "matches": [{"path": {"type": "PathPrefix", "value": spec.access.path}}],

@@ -3,6 +3,7 @@
 from typing import Any
 
 from ..api.v1alpha1 import Owner, SentimentServiceSpec
+from .compact import dump
 from .environment import API_KEYS_FOLDER, API_KEYS_NAME, environment
 from .metadata import labels, version
 from .persistent_volume_claim import claim_name
@@ -109,21 +110,15 @@ def _pod(owner: Owner, spec: SentimentServiceSpec, image: str) -> dict[str, Any]
 def _security_context(spec: SentimentServiceSpec) -> dict[str, Any]:
     return {
         "runAsNonRoot": True,
-        **_dump(spec.pod.security_context),
+        **dump(spec.pod.security_context),
         "fsGroupChangePolicy": "OnRootMismatch",
         "seccompProfile": {"type": "RuntimeDefault"},
     }
 
 
-def _dump(part: Any) -> dict[str, Any]:
-    """As Kubernetes spells it, without what is empty."""
-    dumped = part.model_dump(by_alias=True, exclude_none=True)
-    return {name: value for name, value in dumped.items() if value not in ([], {})}
-
-
 def _resources(spec: SentimentServiceSpec) -> dict[str, Any]:
     return {
-        side: {**_dump(getattr(spec.resources, side)), **spec.resources.extended}
+        side: {**dump(getattr(spec.resources, side)), **spec.resources.extended}
         for side in ("requests", "limits")
     }
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from ..api.v1alpha1 import Owner, SentimentServiceSpec
+from .compact import dump
 from .metadata import selector
 
 _NODE = "kubernetes.io/hostname"
@@ -30,17 +31,13 @@ def scheduling(owner: Owner, spec: SentimentServiceSpec) -> dict[str, Any]:
     if spec.pod.node_selector:
         made["nodeSelector"] = dict(spec.pod.node_selector)
     if spec.pod.tolerations:
-        made["tolerations"] = [
-            given.model_dump(by_alias=True, exclude_none=True) for given in spec.pod.tolerations
-        ]
+        made["tolerations"] = [dump(given) for given in spec.pod.tolerations]
     return {name: value for name, value in made.items() if value}
 
 
 def _affinity(owner: Owner, spec: SentimentServiceSpec) -> dict[str, Any]:
     """The user's affinity, and ours added to it."""
-    made: dict[str, Any] = (
-        spec.pod.affinity.model_dump(by_alias=True, exclude_none=True) if spec.pod.affinity else {}
-    )
+    made: dict[str, Any] = dump(spec.pod.affinity) if spec.pod.affinity else {}
     near = {"labelSelector": {"matchLabels": selector(owner)}, "topologyKey": _NODE}
     if spec.storage.access_mode == "ReadWriteOnce":
         # The volume is on one node at a time: a pod elsewhere would wait for it for ever.
