@@ -24,11 +24,11 @@ _PATIENCE_SECONDS = 30.0
 T = TypeVar("T")
 
 
-def wait_for(what: str, condition: Callable[[], T]) -> T:
+def wait_for(what: str, condition: Callable[[], T], patience: float = _PATIENCE_SECONDS) -> T:
     """The first true value of `condition`."""
-    end = time.monotonic() + _PATIENCE_SECONDS
+    end = time.monotonic() + patience
     while not (value := condition()):
-        assert time.monotonic() < end, f"waited {_PATIENCE_SECONDS:.0f} s in vain for: {what}"
+        assert time.monotonic() < end, f"waited {patience:.0f} s in vain for: {what}"
         time.sleep(0.02)
     return value
 

@@ -32,12 +32,19 @@ PROBE = (1, 2, 3)
 
 
 def create(kind: str, directory: Path, threads: int) -> Engine:
-    """The only place where an engine is chosen. auto: OpenVINO, which is what a package holds."""
+    """The only place where an engine is chosen. auto: OpenVINO for an IR, torch for a checkpoint alone."""
+    model = directory / "model.xml"
+    if kind == "torch" or (kind == "auto" and not model.is_file()):
+        if not (directory / "config.json").is_file():
+            raise ModelLoadError(f"ENGINE={kind}: {directory} holds no config.json of a checkpoint")
+        from sentiment_service.engine.torch_engine import TorchEngine
+
+        return TorchEngine(directory, threads)
+    if not model.is_file():
+        raise ModelLoadError(f"ENGINE={kind}: {directory} holds no model.xml; ENGINE=torch runs a checkpoint")
     from sentiment_service.engine.openvino_engine import OpenVinoEngine
 
-    if kind == "torch":
-        raise ModelLoadError("ENGINE=torch: this build has no torch engine")
-    return OpenVinoEngine(directory / "model.xml", threads)
+    return OpenVinoEngine(model, threads)
 
 
 class Child:

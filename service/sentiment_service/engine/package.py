@@ -1,4 +1,7 @@
-"""Reads and verifies a model package: a directory with a `model.json` and the files it lists."""
+"""Reads and verifies a model package: a directory with a `model.json` and the files it lists.
+
+A checkpoint without a `model.json` is taken for what its own files say.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,11 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
+from sentiment_service.engine import checkpoint
 from sentiment_service.engine.files import MANIFEST, Expected, verify
 from sentiment_service.engine.protocol import ModelLoadError
 
-REQUIRED_FILES = ("model.xml", "model.bin", "tokenizer.json")
+_IR = ("model.xml", "model.bin")
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
@@ -72,7 +76,10 @@ class ModelPackage:
     @classmethod
     def read(cls, directory: Path) -> ModelPackage:
         path = directory / MANIFEST
+        plain = not path.exists() and (directory / checkpoint.CONFIG).is_file()
         try:
+            if plain:
+                return cls(directory, Manifest.model_validate(checkpoint.manifest(directory)))
             manifest = Manifest.model_validate_json(path.read_bytes())
         except OSError as error:
             raise ModelLoadError(f"no model package in {directory}: {error.strerror or error}") from error
@@ -80,7 +87,8 @@ class ModelPackage:
             first = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(str(part) for part in first["loc"]) or "document"
             raise ModelLoadError(f"{path}: {where}: {first['msg']}") from error
-        missing = [name for name in REQUIRED_FILES if name not in manifest.files]
+        needed = () if checkpoint.CONFIG in manifest.files else _IR
+        missing = [name for name in (*needed, "tokenizer.json") if name not in manifest.files]
         if missing:
             raise ModelLoadError(f"{path} does not list {', '.join(missing)}")
         return cls(directory, manifest)

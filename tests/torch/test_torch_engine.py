@@ -1,0 +1,171 @@
+"""The torch engine on tiny random checkpoints; `make test-torch` runs these in an environment with torch."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sentiment_service.engine.child import create, infer
+from sentiment_service.engine.protocol import ModelLoadError
+from sentiment_service.engine.torch_engine import TorchEngine
+
+from tests.service.running import running, wait_for
+
+pytestmark = pytest.mark.torch
+
+WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *"好差快慢棒一般"]
+ROWS = [(2, 4, 3), (2, 5, 6, 7, 8, 9, 3), (2, 9, 4, 4, 3)]
+
+
+def build(**changes: Any) -> Any:
+    import torch  # type: ignore[import-not-found, unused-ignore]
+    from transformers import (  # type: ignore[import-not-found, unused-ignore]
+        BertConfig,
+        BertForSequenceClassification,
+    )
+
+    torch.manual_seed(3)
+    config = BertConfig(
+        vocab_size=128, hidden_size=16, num_hidden_layers=2, num_attention_heads=2,
+        intermediate_size=32, max_position_embeddings=32, initializer_range=0.8,
+        id2label={0: "负面", 1: "正面"}, label2id={"负面": 0, "正面": 1}, **changes,
+    )  # fmt: skip
+    return BertForSequenceClassification(config).eval()
+
+
+def write_tokenizer(folder: Path) -> None:
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+
+    tokenizer = Tokenizer(models.WordPiece({w: n for n, w in enumerate(WORDS)}, unk_token="[UNK]"))  # noqa: S106
+    tokenizer.normalizer = normalizers.BertNormalizer()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+    tokenizer.save(str(folder / "tokenizer.json"))
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    build().save_pretrained(tmp_path / "checkpoint")
+    write_tokenizer(tmp_path / "checkpoint")
+    return tmp_path / "checkpoint"
+
+
+def logits(engine: Any) -> Any:
+    engine.load()
+    return infer(engine, ROWS)
+
+
+def test_torch_and_openvino_give_the_same_logits(checkpoint: Path, tmp_path: Path) -> None:
+    import openvino as ov  # type: ignore[import-untyped, unused-ignore]
+    import torch
+    from sentiment_models.export import convert
+
+    class Logits(torch.nn.Module):  # type: ignore[misc, unused-ignore]
+        def __init__(self) -> None:
+            super().__init__()
+            self.bert = build()
+
+        def forward(self, input_ids: Any, attention_mask: Any) -> Any:
+            return self.bert(input_ids=input_ids, attention_mask=attention_mask).logits
+
+    ov.save_model(convert(Logits()), str(tmp_path / "model.xml"), compress_to_fp16=False)  # type: ignore[arg-type, unused-ignore]
+    chance = np.random.default_rng(1)
+    rows = [chance.integers(0, 128, length).tolist() for length in chance.integers(3, 30, 64)]
+    engine = TorchEngine(checkpoint, 1)
+    engine.load()
+    # Not with the default precision: where the CPU has bf16, OpenVINO runs fp32 models in it.
+    exact = {"INFERENCE_PRECISION_HINT": "f32"}
+    compiled = ov.Core().compile_model(tmp_path / "model.xml", "CPU", exact)
+    for row in rows:
+        ids = np.array([row], dtype=np.int64)
+        expected = compiled({"input_ids": ids, "attention_mask": np.ones_like(ids)})[0]
+        np.testing.assert_allclose(infer(engine, [row]), expected, atol=2e-3)
+
+
+def test_padding_changes_nothing(checkpoint: Path) -> None:
+    engine = TorchEngine(checkpoint, 1)
+    together = logits(engine)
+    for row, ids in enumerate(ROWS):
+        np.testing.assert_allclose(infer(engine, [ids])[0], together[row], atol=1e-5)
+
+
+@pytest.mark.parametrize(("precision", "dtype"), [("fp32", "float32"), ("bf16", "bfloat16")])
+def test_the_manifest_chooses_the_type(checkpoint: Path, precision: str, dtype: str) -> None:
+    (checkpoint / "model.json").write_text(json.dumps({"precision": precision}))
+    engine = TorchEngine(checkpoint, 1)
+    assert np.isfinite(logits(engine)).all()
+    assert str(next(engine._model.parameters()).dtype) == f"torch.{dtype}"
+
+
+def test_a_checkpoint_is_served(checkpoint: Path, tmp_path: Path) -> None:
+    """MODEL_DIR at a plain checkpoint, ENGINE=auto: the server's own processes answer over HTTP."""
+    engine = create("auto", checkpoint, 1)
+    engine.load()
+    expected = infer(engine, [(2, 4, 10, 3)])[0]
+    with running(checkpoint, tmp_path, warm_up=True) as service:
+        # Importing torch and transformers alone takes seconds, on a busy machine many.
+        wait_for("the model", service.ready, patience=300)
+        answer = service.analyze("好般")
+    assert answer.status_code == 200, answer.text
+    data = answer.json()["data"]
+    positive = 1 / (1 + np.exp(expected[0] - expected[1]))
+    assert data["sentiment"] == ("积极" if positive >= 0.5 else "消极")
+    assert data["confidence"] == pytest.approx(max(positive, 1 - positive), abs=1e-3)
+
+
+def test_old_pickled_weights_are_read_as_plain_weights(checkpoint: Path) -> None:
+    import torch
+
+    expected = logits(TorchEngine(checkpoint, 1))
+    (checkpoint / "model.safetensors").unlink()
+    torch.save(build().state_dict(), checkpoint / "pytorch_model.bin")
+    np.testing.assert_array_equal(logits(TorchEngine(checkpoint, 1)), expected)
+
+
+def test_a_pickle_that_would_run_code_is_refused_and_does_not_run(checkpoint: Path, tmp_path: Path) -> None:
+    proof = tmp_path / "ran"
+
+    class Evil:
+        def __reduce__(self) -> Any:
+            return (Path.touch, (proof,))
+
+    (checkpoint / "model.safetensors").unlink()
+    (checkpoint / "pytorch_model.bin").write_bytes(pickle.dumps({"bert": Evil()}))
+    with pytest.raises(ModelLoadError):
+        TorchEngine(checkpoint, 1).load()
+    assert not proof.exists()
+
+
+def test_code_of_a_checkpoint_is_never_run(checkpoint: Path, tmp_path: Path) -> None:
+    proof = tmp_path / "ran"
+    config = json.loads((checkpoint / "config.json").read_text())
+    config |= {"model_type": "own", "auto_map": {
+        "AutoConfig": "own.C", "AutoModelForSequenceClassification": "own.M"}}  # fmt: skip
+    (checkpoint / "config.json").write_text(json.dumps(config))
+    (checkpoint / "own.py").write_text(f"import pathlib; pathlib.Path({str(proof)!r}).touch()\n")
+    with pytest.raises(ModelLoadError):
+        TorchEngine(checkpoint, 1).load()
+    assert not proof.exists()
+
+
+def test_missing_weights_are_not_made_up(checkpoint: Path) -> None:
+    from safetensors.numpy import load_file, save_file  # type: ignore[import-not-found, unused-ignore]
+
+    path = checkpoint / "model.safetensors"
+    kept = {name: value for name, value in load_file(path).items() if not name.startswith("classifier")}
+    save_file(kept, path, metadata={"format": "pt"})
+    with pytest.raises(ModelLoadError, match=r"no weights for classifier\.bias, classifier\.weight"):
+        TorchEngine(checkpoint, 1).load()
+
+
+def test_three_classes_are_refused(tmp_path: Path) -> None:
+    build(num_labels=3).save_pretrained(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    config["id2label"] = {"0": "a", "1": "b", "2": "c"}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelLoadError):
+        TorchEngine(tmp_path, 1).load()
