@@ -1,11 +1,12 @@
 # The commands of this project; `make help` lists them.
 UV := $(shell ./e2e/bootstrap.sh)
 RUN := $(UV) run --frozen --all-groups --extra operator --extra service
+TORCH_ENV := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/sentiment-operator/env-torch
 NAME ?= dev
 NODES ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test test-unit test-api e2e lint generate model images cluster-up cluster-down
+.PHONY: help demo demo-down test test-unit test-api test-torch e2e bench lint generate model images cluster-up cluster-down
 
 help: ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -17,16 +18,22 @@ demo-down: ## end the demo and remove its cluster
 	@$(RUN) python -m e2e.demo down
 
 test: lint ## everything: lint, types, unit, API server, real cluster
-	$(RUN) pytest -q
+	$(RUN) pytest -q -m "not torch"
 
 test-unit: ## no cluster, under a minute
-	$(RUN) pytest -q -m "not api and not e2e"
+	$(RUN) pytest -q -m "not api and not e2e and not torch"
 
 test-api: ## a real API server, no node
 	$(RUN) pytest -q -m api
 
+test-torch: ## the torch engine, in an environment of its own (5 GB)
+	UV_PROJECT_ENVIRONMENT=$(TORCH_ENV) $(UV) run --frozen --all-groups --extra service --extra models --extra torch pytest -q -m torch tests/torch
+
 e2e: ## a real cluster
 	$(RUN) pytest -q -m e2e
+
+bench: ## figures side by side with peers, into docs/benchmarks.md (ONLY="latency gains": parts)
+	@$(RUN) python -m bench $(ONLY)
 
 lint: ## ruff, mypy --strict, import layers
 	$(RUN) ruff check .

@@ -1,0 +1,78 @@
+"""`make bench`: measures, then rewrites the tables and plots of docs/benchmarks.md."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from rich.console import Console
+
+from bench import latency, throughput
+from bench.measure import load_average, machine
+from bench.paths import ROOT
+from bench.report import write
+
+DOCUMENT = ROOT / "docs/benchmarks.md"
+RESULTS = ROOT / "docs/benchmarks/results.json"
+
+
+PARTS: dict[str, Callable[[Console], dict[str, Any]]] = {
+    "throughput": throughput.versus_peers,
+    "latency": latency.latency,
+    "gains": throughput.gains,
+    "bundled": throughput.bundled,
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; none: all")
+    chosen = parser.parse_args().parts or list(PARTS)
+    unknown = [name for name in chosen if name not in PARTS]
+    if unknown:
+        parser.error(f"no such part: {', '.join(unknown)}; there are {', '.join(PARTS)}")
+    # So that the servers are stopped too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    console = Console(stderr=True)
+    for name in chosen:
+        _measure(name, console)
+    return 0
+
+
+def _measure(name: str, console: Console) -> None:
+    before, begin = load_average(), time.monotonic()
+    found = PARTS[name](console)
+    results = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
+    results[name] = {
+        "part": name,
+        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "commit": _commit(),
+        "machine": machine(),
+        "load_before": before,
+        "load_after": load_average(),
+        "seconds": round(time.monotonic() - begin, 1),
+        **found,
+    }
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps(results, ensure_ascii=False, indent=1) + "\n", "utf-8")
+    # After every part: a run that is broken off keeps what it has.
+    write(DOCUMENT, results)
+    console.print(f"{name}: {time.monotonic() - begin:.0f} s; see {DOCUMENT.relative_to(ROOT)}")
+
+
+def _commit() -> str:
+    found = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    return found.stdout.strip() or "unknown"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,51 @@
+"""Bar charts as SVG text. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import NamedTuple
+
+WIDTH, LABEL, ROW, TOP = 760, 270, 26, 44
+OURS, OTHER, BAR = "#1f77b4", "#9aa5b1", "#d62728"
+
+
+class Row(NamedTuple):
+    label: str
+    value: float
+    low: float
+    high: float
+    ours: bool = False
+
+
+def bars(title: str, rows: Sequence[Row], unit: str, line: tuple[float, str] | None = None) -> str:
+    """Horizontal bars with their spread; `line`: a value to reach or not to pass, and its name."""
+    most = max([*(row.high for row in rows), line[0] if line else 0.0]) or 1.0
+    scale = (WIDTH - LABEL - 110) / most
+    height = TOP + ROW * len(rows) + 22
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" '
+        'font-family="sans-serif" font-size="13" role="img">',
+        f"<title>{escape(title)}</title>",
+        f'<rect width="{WIDTH}" height="{height}" fill="#ffffff"/>',
+        f'<text x="12" y="24" font-size="15" font-weight="bold" fill="#222">{escape(title)}</text>',
+    ]
+    for index, row in enumerate(rows):
+        y = TOP + index * ROW
+        middle = y + 9
+        width, low, high = row.value * scale, LABEL + row.low * scale, LABEL + row.high * scale
+        colour = OURS if row.ours else OTHER
+        parts += [
+            f'<text x="{LABEL - 8}" y="{y + 14}" text-anchor="end" fill="#222">{escape(row.label)}</text>',
+            f'<rect x="{LABEL}" y="{y}" width="{width:.1f}" height="18" fill="{colour}"/>',
+            f'<path d="M{low:.1f} {middle}H{high:.1f}" stroke="#222" stroke-width="1.5"/>',
+            f'<text x="{high + 6:.1f}" y="{y + 14}" fill="#222">{row.value:.3g} {escape(unit)}</text>',
+        ]
+    if line:
+        x = LABEL + line[0] * scale
+        bottom = TOP + ROW * len(rows)
+        parts += [
+            f'<path d="M{x:.1f} {TOP - 6}V{bottom}" stroke="{BAR}" stroke-dasharray="4 3"/>',
+            f'<text x="{x:.1f}" y="{bottom + 14}" text-anchor="middle" fill="{BAR}">{escape(line[1])}</text>',
+        ]
+    return "\n".join([*parts, "</svg>", ""])

@@ -1,0 +1,189 @@
+"""From results to the tables and plots of docs/benchmarks.md. Pure but for `write`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.measure import Spread, figure, ratios
+from bench.plot import Row, bars
+
+Results = Mapping[str, Any]
+ARTICLE, OURS, RAW = "the article's way", "sentiment-service", "raw engine, best order"
+OURS_FP32 = "sentiment-service, fp32"
+SAME_ENGINE = "LitServe, our OpenVINO int8 model"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table; all columns but the first are figures."""
+    lines = [head, ["---", *("---:" for _ in head[1:])], *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def verdict(spread: Spread, bar: float, *, least: bool) -> str:
+    met = spread.median >= bar if least else spread.median <= bar
+    return f"{'met' if met else '**not met**'} ({'≥' if least else '≤'} {bar:g})"
+
+
+def best_peer(speeds: Mapping[str, Sequence[float]]) -> str:
+    """The fastest that is neither ours, nor runs our model, nor the article's."""
+    others = [name for name in speeds if name not in (OURS, OURS_FP32, RAW, ARTICLE, SAME_ENGINE)]
+    return max(others, key=lambda name: Spread.of(speeds[name]).median)
+
+
+def throughput(results: Results) -> tuple[str, dict[str, str]]:
+    speeds: dict[str, list[float]] = results["texts_per_second"]
+    ours = speeds[OURS]
+    rows = [
+        [name, str(Spread.of(speeds[name])), str(ratios(ours, speeds[name])) if name != OURS else "1"]
+        for name in sorted(speeds, key=lambda name: -Spread.of(speeds[name]).median)
+    ]
+    peer = best_peer(speeds)
+    to_raw, to_peer, to_article = (ratios(ours, speeds[name]) for name in (RAW, peer, ARTICLE))
+    bars_met = table(
+        ["bar", "ratio of the same round", ""],
+        [
+            ["to the raw engine in its best order", str(to_raw), verdict(to_raw, 0.9, least=True)],
+            [f"to the best peer ({peer})", str(to_peer), verdict(to_peer, 2.0, least=True)],
+            ["to the article's way", str(to_article), verdict(to_article, 20, least=True)],
+        ],
+    )
+    note = (
+        f"{results['rounds']} rounds, {results['connections']} connections; the load generator took at most "
+        f"{results['client_cpu_share']:.0%} of one core. Best order of the raw engine: `{results['plan']}`."
+    )
+    chart = bars(
+        "BERT-base, mixed reviews over HTTP, 2 cores",
+        [
+            Row(name, spread.median, spread.low, spread.high, name in (OURS, OURS_FP32))
+            for name in (row[0] for row in rows)
+            for spread in [Spread.of(speeds[name])]
+        ],
+        "/s",
+    )
+    text = "\n\n".join(
+        [table(["BERT-base", "texts/s", "ours is × faster"], rows), bars_met, note,
+         "![throughput](benchmarks/throughput.svg)"]
+    )  # fmt: skip
+    return text, {"throughput.svg": chart}
+
+
+def latency(results: Results) -> tuple[str, dict[str, str]]:
+    rows, plot = [], []
+    for name, rounds in results["rounds"].items():
+        p99, service, tail = (
+            [one[key] for one in rounds] for key in ("p99_ms", "service_ms", "service_p99_ms")
+        )
+        to_mean, to_tail = ratios(p99, service), ratios(p99, tail)
+        rows.append(
+            [
+                name,
+                str(Spread.of([one["rate"] for one in rounds])),
+                str(Spread.of(service)),
+                str(Spread.of(tail)),
+                str(Spread.of([one["p50_ms"] for one in rounds])),
+                str(Spread.of(p99)),
+                f"{to_mean}, {verdict(to_mean, 4, least=False)}",
+                str(to_tail),
+            ]
+        )
+        plot.append(Row(name, to_mean.median, to_mean.low, to_mean.high, True))
+    head = ["", "requests/s", "alone, mean ms", "alone, p99 ms", "p50 ms", "p99 ms", "p99 ÷ alone, mean",
+            "p99 ÷ alone, p99"]  # fmt: skip
+    chart = bars("p99 at 70 % load ÷ one request alone", plot, "×", (4, "bar: 4"))
+    return (
+        f"{table(head, rows)}\n\n![latency](benchmarks/latency.svg)",
+        {"latency.svg": chart},
+    )
+
+
+def gains(results: Results) -> tuple[str, dict[str, str]]:
+    rows = []
+    for name, plans in results["texts_per_second"].items():
+        padded, single, arrival = (plans[plan] for plan in ("padded-512", "single", "arrival-32"))
+        best = max(
+            (plan for plan in plans if plan.startswith("sorted-")),
+            key=lambda plan: Spread.of(plans[plan]).median,
+        )
+        rows.append(
+            [
+                name,
+                str(Spread.of(padded)),
+                f"{Spread.of(single)} (×{figure(ratios(single, padded).median)})",
+                f"{Spread.of(arrival)} (×{figure(ratios(arrival, single).median)})",
+                f"{Spread.of(plans[best])} (×{figure(ratios(plans[best], single).median)}), `{best}`",
+            ]
+        )
+    head = ["texts/s of the engine alone", "one at a time, padded to 512", "one at a time, not padded",
+            "32 as they come, padded to the longest", "batched by length"]  # fmt: skip
+    note = "In brackets: not padding against padding; each way of batching against one at a time, not padded."
+    return f"{table(head, rows)}\n\n{note}", {}
+
+
+def bundled(results: Results) -> tuple[str, dict[str, str]]:
+    raw, single, batch = results["raw"], results["single"], results["batch"]
+    rows = [
+        ["one text a request, 128 connections", str(Spread.of(single)), str(ratios(single, raw))],
+        ["50 texts a request, 4 connections", str(Spread.of(batch)), str(ratios(batch, raw))],
+        ["raw engine, best order", str(Spread.of(raw)), "1"],
+    ]
+    note = (
+        f"The load generator took up to {results['client_cpu_share']:.0%} of one of the same two cores "
+        "in the first row: at this speed parsing HTTP costs as much as the model."
+    )
+    return f"{table(['bundled model', 'texts/s', 'of the raw engine'], rows)}\n\n{note}", {}
+
+
+def figures(results: Results) -> tuple[str, dict[str, str]]:
+    """Name → figure, as bench/memory.py and bench/start.py measure them."""
+    rows = [
+        [name, value if isinstance(value, str) else figure(float(value))]
+        for name, value in results["figures"].items()
+    ]
+    return table(["", "figure"], rows), {}
+
+
+SECTIONS: dict[str, Callable[[Results], tuple[str, dict[str, str]]]] = {
+    "throughput": throughput,
+    "latency": latency,
+    "gains": gains,
+    "bundled": bundled,
+    "memory": figures,
+    "start": figures,
+}
+
+
+def replace(document: str, name: str, text: str) -> str:
+    """The document with what stands between the part's markers replaced."""
+    begin, end = f"<!-- bench:{name} -->", f"<!-- /bench:{name} -->"
+    pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
+    if not pattern.search(document):
+        raise ValueError(f"the document has no place for {name}: {begin} … {end}")
+    return pattern.sub(lambda _: f"{begin}\n{text}\n{end}", document)
+
+
+def heading(result: Results) -> str:
+    """When, where and under which load a part was measured."""
+    where = result["machine"]
+    return (
+        f"`make bench ONLY={result['part']}`, {result['date']}, commit `{result['commit']}`, "
+        f"{where['cores']} cores of {where['cpu']}, {where['memory_gb']} GB, Python {where['python']}; "
+        f"load average {result['load_before']} before, {result['load_after']} after; "
+        f"{result['seconds']:.0f} s."
+    )
+
+
+def write(document: Path, results: Mapping[str, Results]) -> None:
+    """Every part that was ever measured, into the document and the plots beside it."""
+    text = document.read_text("utf-8")
+    folder = document.with_suffix("")
+    folder.mkdir(exist_ok=True)
+    for name, render in SECTIONS.items():
+        if name in results:
+            body, plots = render(results[name])
+            text = replace(text, name, f"{heading(results[name])}\n\n{body}")
+            for file, svg in plots.items():
+                (folder / file).write_text(svg, "utf-8")
+    document.write_text(text, "utf-8")
