@@ -14,7 +14,7 @@ from typing import Any
 
 from rich.console import Console
 
-from bench import latency, throughput
+from bench import latency, memory, start, throughput
 from bench.measure import load_average, machine
 from bench.paths import ROOT
 from bench.report import write
@@ -23,18 +23,27 @@ DOCUMENT = ROOT / "docs/benchmarks.md"
 RESULTS = ROOT / "docs/benchmarks/results.json"
 
 
+def _figures(measure: Callable[[Console], dict[str, str]]) -> Callable[[Console], dict[str, Any]]:
+    return lambda console: {"figures": measure(console)}
+
+
 PARTS: dict[str, Callable[[Console], dict[str, Any]]] = {
     "throughput": throughput.versus_peers,
     "latency": latency.latency,
     "gains": throughput.gains,
     "bundled": throughput.bundled,
+    "memory": _figures(memory.measure),
+    "start": _figures(start.measure),
+    "soak": _figures(memory.soak),
 }
+# Ten minutes for one figure: only when asked for.
+ON_REQUEST = {"soak"}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; none: all")
-    chosen = parser.parse_args().parts or list(PARTS)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; none: all but soak")
+    chosen = parser.parse_args().parts or [name for name in PARTS if name not in ON_REQUEST]
     unknown = [name for name in chosen if name not in PARTS]
     if unknown:
         parser.error(f"no such part: {', '.join(unknown)}; there are {', '.join(PARTS)}")

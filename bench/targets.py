@@ -204,6 +204,15 @@ class Server:
                 return self.ask(text)
             time.sleep(0.2)
 
+    def wait_for_port(self) -> None:
+        """Until it listens; no request is sent."""
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
+                return
+            time.sleep(0.01)
+        raise RuntimeError(f"{self.target.name} does not listen; see {self.log}")
+
     def ask(self, text: str) -> float:
         [body] = self.target.render([text])
         request = urllib.request.Request(

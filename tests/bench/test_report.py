@@ -39,7 +39,7 @@ def test_every_hundred_texts_in_a_row_are_the_same_work() -> None:
     ],
 )
 def test_verdicts(value: float, least: bool, expected: str) -> None:
-    assert report.verdict(Spread(value, 0, 9), 0.9, least=least) == expected
+    assert report.verdict(value, 0.9, least=least) == expected
 
 
 def test_the_best_peer_is_never_one_of_our_own() -> None:
