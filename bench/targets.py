@@ -24,7 +24,7 @@ from bench.bert_base import BertBase
 from bench.paths import CACHE, ROOT
 
 PEERS = ROOT / "bench/peers"
-START_SECONDS = 120
+START_SECONDS = 300
 ANALYZE = "/api/v1/sentiment/analyze"
 
 
