@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from e2e.cluster.paths import ClusterPaths
 
 ROOT = Path(__file__).parents[2]
+CRDS = Path(__file__).parent / "crds"
 NAMESPACE, ACCOUNT = "sentiment-operator-system", "sentiment-operator"
 
 
@@ -120,6 +121,17 @@ def api(control_plane: "ClusterPaths") -> Api:
     kubectl("apply", "--server-side", "-k", str(ROOT / "manifests/install"))
     kubectl("wait", "--for=condition=Established", "crd/sentimentservices.sentiment-operator.io")
     return kubectl
+
+
+@pytest.fixture(scope="session")
+def optional_kinds(api: Api) -> list[str]:
+    """The optional kinds but for KEDA's, of which a test sees how it is installed later."""
+    files = [path for path in sorted(CRDS.glob("*.yaml")) if not path.name.startswith("keda")]
+    for path in files:
+        api("apply", "--server-side", "-f", str(path))
+    names = [yaml.safe_load(path.read_text())["metadata"]["name"] for path in files]
+    api("wait", "--for=condition=Established", *(f"crd/{name}" for name in names))
+    return names
 
 
 @pytest.fixture(scope="session")

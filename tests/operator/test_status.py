@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from sentiment_operator.api.kinds import CUSTOM_METRICS
 from sentiment_operator.api.v1alpha1 import SentimentServiceSpec
 from sentiment_operator.reconcile.conditions import Finding, Observed
 from sentiment_operator.reconcile.status import compute_status, transition
@@ -20,8 +21,13 @@ def saw(
     spec: SentimentServiceSpec = SPEC,
     pods: Sequence[dict[str, Any]] = (),
     problems: Sequence[Finding] = (),
+    apis: frozenset[str] = frozenset(),
 ) -> Observed:
-    return Observed(spec, {made["kind"]: made for made in children}, list(pods), list(problems))
+    return Observed(spec, {made["kind"]: made for made in children}, list(pods), list(problems), apis)
+
+
+def spec_of(**spec: Any) -> SentimentServiceSpec:
+    return SentimentServiceSpec.model_validate(spec)
 
 
 def status_of(seen: Observed, previous: dict[str, Any] | None = None, now: str = "now") -> dict[str, Any]:
@@ -114,6 +120,208 @@ LATE = [condition("Progressing", "False", "ProgressDeadlineExceeded", "timed out
 def test_the_cause_is_lifted_up(seen: Observed, reason: str, words: str) -> None:
     assert conditions(seen)["Ready"] == ("False", reason)
     assert words in message(seen)
+
+
+def running(container: str, *, ready: bool, **last: Any) -> dict[str, Any]:
+    """A container that runs and has started."""
+    ended = {"lastState": {"terminated": last}} if last else {}
+    return {"name": container, "state": {"running": {}}, "started": True, "ready": ready, **ended}
+
+
+OOM_AGAIN = running("server", ready=False, reason="OOMKilled", exitCode=137)
+RECOVERED = running("server", ready=True, reason="Error", exitCode=1)
+
+
+@pytest.mark.parametrize(
+    ("statuses", "reason", "words"),
+    [
+        ([{"name": "server", "state": {"terminated": CRASHED}}], "CrashLoopBackOff", "QUEUE_LIMIT"),
+        ([running("server", ready=False, **CRASHED)], "CrashLoopBackOff", "ended with code 2"),
+        ([OOM_AGAIN], "OOMKilled", "raise it"),
+        ([RECOVERED], "Starting", "0 of 1 pods answer."),
+        ([waiting("server", "ErrImagePull", "no x")], "ImagePullBackOff", "no x"),
+        ([waiting("server", "CreateContainerConfigError", 'secret "t" not found')], None, '"t" not found'),
+        ([running("server", ready=False)], "Starting", "its model is not ready"),
+        ([running("model", ready=False)], "Starting", "puts the model into the volume"),
+        ([waiting("server", "ContainerCreating")], "Starting", "0 of 1 pods answer."),
+    ],
+)
+def test_one_reason_through_all_stages_of_a_trouble(
+    statuses: list[dict[str, Any]], reason: str | None, words: str
+) -> None:
+    seen = saw(STARTING, pods=[pod(containerStatuses=statuses)])
+    assert conditions(seen)["Ready"] == ("False", reason or "CreateContainerConfigError")
+    assert words in message(seen)
+
+
+def test_a_missing_secret_is_named_while_pods_wait() -> None:
+    spec = spec_of(access={"apiKeysSecretRef": {"name": "callers", "key": "keys"}})
+    seen = saw(STARTING, spec=spec, pods=[pod(containerStatuses=[waiting("server", "ContainerCreating")])])
+    assert "Secret callers must have the key keys" in message(seen)
+
+
+def test_a_pending_claim_is_named() -> None:
+    assert "Claim reviews-models waits for its volume" in message(saw(STARTING, PENDING))
+
+
+def test_an_unknown_model_is_said_and_pods_go_on() -> None:
+    seen = saw(GOOD, spec=spec_of(model={"modelRef": {"name": "v2"}}))
+    found = conditions(seen)
+    assert found["Ready"] == found["ModelReady"] == ("False", "ModelNotFound")
+    assert found["Available"] == ("True", "PodsAnswer")
+    assert "SentimentModel v2" in message(seen)
+
+
+def test_scaling_up_is_not_unready() -> None:
+    scaled = spec_of(autoscaling={"type": "HPA"})
+    growing = deployment(replicas=5, updatedReplicas=5, availableReplicas=3)
+    growing["spec"] = {"replicas": 5}
+    assert conditions(saw(growing, spec=scaled))["Ready"] == ("True", "Ready")
+    growing["status"]["availableReplicas"] = 1
+    assert conditions(saw(growing, spec=scaled))["Ready"] == ("False", "Starting")
+    assert conditions(saw(growing))["Ready"] == ("False", "Starting")
+
+
+def scaler(kind: str, state: str, reason: str, text: str) -> dict[str, Any]:
+    return child("HorizontalPodAutoscaler", status={"conditions": [condition(kind, state, reason, text)]})
+
+
+HPA = spec_of(autoscaling={"type": "HPA"})
+BY_REQUESTS = spec_of(autoscaling={"type": "HPA", "targetCPUUtilizationPercent": 0})
+KEDA = spec_of(autoscaling={"type": "KEDA", "prometheusAddress": "http://p:9090"})
+METRICS = frozenset({CUSTOM_METRICS})
+UNABLE = scaler("ScalingActive", "False", "FailedGetResourceMetric", "no metrics")
+ABLE = scaler("ScalingActive", "True", "ValidMetricFound", "fine")
+KEDA_SAYS_NO = child("ScaledObject", status={"conditions": [condition("Ready", "False", "", "bad query")]})
+BALANCED = spec_of(access={"service": {"type": "LoadBalancer"}})
+ADDRESS = {"loadBalancer": {"ingress": [{"ip": "10.0.0.1"}]}}
+INGRESS = spec_of(access={"ingress": {"host": "a.example.com", "className": "nginx"}})
+ROUTE = spec_of(access={"httpRoute": {"parentRefs": [{"name": "public"}]}})
+PARENTS = {"parentRefs": [{"name": "public"}]}
+MONITORED = spec_of(monitoring={"serviceMonitor": {}, "prometheusRule": {}})
+
+
+def route(*conditions: dict[str, Any]) -> dict[str, Any]:
+    answers = [{"parentRef": {"name": "public"}, "conditions": list(conditions)}] if conditions else []
+    return child("HTTPRoute", spec=PARENTS, status={"parents": answers})
+
+
+@pytest.mark.parametrize(
+    ("seen", "kind", "state", "reason", "words", "degraded"),
+    [
+        (saw(GOOD, UNABLE, spec=HPA, apis=METRICS), "AutoscalingReady", "False", None, "no metrics", False),
+        (saw(GOOD, ABLE, spec=HPA, apis=METRICS), "AutoscalingReady", "True", "Active", "", False),
+        (
+            saw(GOOD, ABLE, spec=HPA),
+            "AutoscalingReady",
+            "True",
+            "ActiveByCPUOnly",
+            "prometheus-adapter",
+            False,
+        ),
+        (saw(GOOD, spec=HPA), "AutoscalingReady", "False", "AutoscalerStarting", "", False),
+        (saw(GOOD, spec=BY_REQUESTS), "AutoscalingReady", "False", "CustomMetricsNotServed", "", True),
+        (saw(GOOD, spec=KEDA), "AutoscalingReady", "False", "KindNotInstalled", "install KEDA", True),
+        (
+            saw(GOOD, KEDA_SAYS_NO, spec=KEDA, apis=frozenset({"ScaledObject"})),
+            "AutoscalingReady",
+            "False",
+            "ScaledObjectNotReady",
+            "bad query",
+            False,
+        ),
+        (saw(GOOD, child("Service"), spec=BALANCED), "Exposed", "False", "LoadBalancerPending", "", False),
+        (
+            saw(GOOD, child("Service", status=ADDRESS), spec=BALANCED),
+            "Exposed",
+            "True",
+            "Published",
+            "",
+            False,
+        ),
+        (
+            saw(GOOD, child("Ingress", spec={"ingressClassName": "nginx"}), spec=INGRESS),
+            "Exposed",
+            "False",
+            "IngressPending",
+            "class nginx",
+            False,
+        ),
+        (saw(GOOD, spec=ROUTE), "Exposed", "False", "KindNotInstalled", "the Gateway API", True),
+        (
+            saw(GOOD, route(), spec=ROUTE, apis=frozenset({"HTTPRoute"})),
+            "Exposed",
+            "False",
+            "RoutePending",
+            "Gateway public",
+            False,
+        ),
+        (
+            saw(
+                GOOD,
+                route(condition("Accepted", "False", "NotAllowedByListeners", "not you")),
+                spec=ROUTE,
+                apis=frozenset({"HTTPRoute"}),
+            ),
+            "Exposed",
+            "False",
+            "NotAllowedByListeners",
+            "Gateway public refuses the HTTPRoute: not you",
+            True,
+        ),
+        (
+            saw(
+                GOOD,
+                route(condition("Accepted", "True", "Accepted", "")),
+                spec=ROUTE,
+                apis=frozenset({"HTTPRoute"}),
+            ),
+            "Exposed",
+            "True",
+            "Published",
+            "",
+            False,
+        ),
+        (
+            saw(GOOD, spec=MONITORED, apis=frozenset({"ServiceMonitor"})),
+            "MonitoringReady",
+            "False",
+            "KindNotInstalled",
+            "spec.monitoring.prometheusRule",
+            True,
+        ),
+        (
+            saw(GOOD, spec=MONITORED, apis=frozenset({"ServiceMonitor", "PrometheusRule"})),
+            "MonitoringReady",
+            "True",
+            "Configured",
+            "",
+            False,
+        ),
+    ],
+)
+def test_features_have_conditions_of_their_own(
+    seen: Observed, kind: str, state: str, reason: str | None, words: str, degraded: bool
+) -> None:
+    found = conditions(seen)
+    assert found[kind] == (state, reason or "FailedGetResourceMetric")
+    assert words in message(seen, kind)
+    assert found["Ready"] == ("True", "Ready")
+    assert found["Degraded"][0] == str(degraded)
+
+
+def test_a_feature_that_is_not_asked_for_has_no_condition() -> None:
+    assert set(conditions(saw(GOOD))) == {"Ready", "Available", "ModelReady", "Progressing", "Degraded"}
+
+
+def test_a_feature_that_cannot_be_had_is_an_event() -> None:
+    well = status_of(saw(GOOD))
+    worse = status_of(saw(GOOD, spec=KEDA), well)
+    found = transition(well, worse)
+    assert found is not None
+    assert found[:2] == ("Warning", "KindNotInstalled")
+    assert transition(worse, worse) is None
+    assert transition(worse, well) == ("Normal", "AsExpected", "Nothing is wrong.")
 
 
 def test_starting_is_not_degraded_and_a_crash_is() -> None:

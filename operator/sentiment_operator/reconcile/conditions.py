@@ -109,10 +109,10 @@ def _crashed(status: Manifest) -> Finding | None:
 
 
 def _cannot_start(status: Manifest) -> Finding | None:
-    waiting = status.get("state", {}).get("waiting", {})
-    if not waiting or waiting.get("reason") in _ORDINARY_WAITS:
+    waiting = status.get("state", {}).get("waiting") or {}
+    reason = waiting.get("reason")
+    if not reason or reason in _ORDINARY_WAITS:
         return None
-    reason = waiting.get("reason", "Waiting")
     # The kubelet goes to and fro between the two.
     reason = "ImagePullBackOff" if reason == "ErrImagePull" else reason
     return Finding(reason, waiting.get("message", "waits"))
@@ -207,9 +207,9 @@ def _hint(seen: Observed) -> str:
         name = pod["metadata"]["name"]
         for status in _container_statuses(pod):
             state = status.get("state", {})
-            if state.get("running") and status.get("started") and not status.get("ready"):
-                if status["name"] == _MODEL_CONTAINER:
-                    return f" Pod {name} puts the model into the volume."
+            if "running" in state and status["name"] == _MODEL_CONTAINER:
+                return f" Pod {name} puts the model into the volume."
+            if "running" in state and status.get("started") and not status.get("ready"):
                 return f" Pod {name} runs, but its model is not ready (/readyz says no)."
             keys = seen.spec and seen.spec.access.api_keys_secret_ref
             if keys and state.get("waiting", {}).get("reason") == "ContainerCreating":

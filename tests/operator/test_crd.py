@@ -1,0 +1,183 @@
+"""The CRD against a real API server: defaults, refusals, explanations; and its own rules without one."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+from sentiment_operator.api.crd import sentiment_service_crd, spec_schema
+from sentiment_operator.api.v1alpha1 import SentimentServiceSpec
+
+from .conftest import ROOT, Api, KubectlError
+from .specs import CASES
+from .steps import manifest
+
+MANY = {"accessMode": "ReadWriteMany"}
+HPA = {"type": "HPA"}
+
+
+def fields(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, field in schema.get("properties", {}).items():
+        yield f"{path}.{name}", field
+        yield from fields(field.get("items", field), f"{path}.{name}")
+
+
+def version() -> dict[str, Any]:
+    found: dict[str, Any] = sentiment_service_crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    return found
+
+
+def messages(schema: dict[str, Any]) -> Iterator[str]:
+    for rule in schema.get("x-kubernetes-validations", ()):
+        yield rule["message"]
+    for field in schema.get("properties", {}).values():
+        yield from messages(field.get("items", field))
+
+
+def test_it_is_small_and_every_field_is_explained() -> None:
+    assert len(yaml.safe_dump(sentiment_service_crd()).encode()) <= 200_000
+    without = [path for path, field in fields(version()) if not field.get("description")]
+    assert without == [".metadata", ".metadata.name"]  # Kubernetes' own
+
+
+# (what is wrong, part of the message); each CEL rule has a line.
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"replicas": 2, "autoscaling": HPA}, "remove replicas, or set spec.autoscaling.type to None"),
+    (
+        {"availability": {"antiAffinity": "Required"}},
+        "set it to ReadWriteMany, or spec.availability.antiAffinity to Preferred",
+    ),
+    (
+        {"availability": {"topologySpread": [{"topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}]}},
+        "or whenUnsatisfiable in spec.availability.topologySpread to ScheduleAnyway",
+    ),
+    ({"model": {"bundled": {}, "modelRef": {"name": "x"}}}, "spec.model: give bundled"),
+    ({"resources": {"requests": {"cpu": "2"}, "limits": {"cpu": "1500m"}}}, "raise limits.cpu"),
+    ({"resources": {"requests": {"memory": "2Gi"}}}, "raise limits.memory or lower the request"),
+    (
+        {
+            "resources": {
+                "requests": {"ephemeral-storage": "2Gi"},
+                "limits": {"ephemeral-storage": "1Gi"},
+            }
+        },
+        "raise limits.ephemeral-storage",
+    ),
+    ({"resources": {"extended": {"cpu": "1"}}}, "spec.resources.extended: a resource has a domain"),
+    ({"serving": {"queueLimit": 10}}, "raise it to maxBatchItems or more"),
+    ({"rollout": {"maxSurge": 0}}, "maxSurge and maxUnavailable can't both be zero"),
+    ({"rollout": {"minReadySeconds": 600}}, "progressDeadlineSeconds must be more than minReadySeconds"),
+    ({"autoscaling": {**HPA, "minReplicas": 11}}, "spec.autoscaling.minReplicas is above maxReplicas"),
+    (
+        {"autoscaling": {**HPA, "targetCPUUtilizationPercent": 0, "targetActiveRequestsPerPod": 0}},
+        "spec.autoscaling has nothing to scale by",
+    ),
+    ({"autoscaling": {"type": "KEDA"}}, "spec.autoscaling.prometheusAddress: KEDA reads active requests"),
+    (
+        {"availability": {"podDisruptionBudget": {"minAvailable": 1, "maxUnavailable": 1}}},
+        "give minAvailable or maxUnavailable, not both",
+    ),
+    (
+        {"monitoring": {"serviceMonitor": {"interval": "5s"}}},
+        "scrapeTimeout is longer than interval: shorten it",
+    ),
+    ({"access": {"service": {"loadBalancerClass": "x"}}}, "need type: LoadBalancer"),
+    ({"access": {"service": {"externalTrafficPolicy": "Local"}}}, "needs type: NodePort or LoadBalancer"),
+    (
+        {"access": {"ingress": {"host": "a.b"}, "httpRoute": {"parentRefs": [{"name": "x"}]}}},
+        "give ingress or httpRoute, not both",
+    ),
+    (
+        {"access": {"networkPolicy": {"allowFrom": [{"name": "x", "cidr": "10.0.0.0/8", "podLabels": {}}]}}},
+        "a peer is either a cidr, or namespaceLabels and podLabels",
+    ),
+    ({"pod": {"labels": {"app.kubernetes.io/name": "x"}}}, "choose another prefix"),
+    ({"pod": {"env": [{"name": "WARM_UP", "value": "1"}]}}, "spec.pod.env names a variable that another"),
+    ({"pod": {"env": [{"name": "X"}]}}, "give each variable either value or valueFrom"),
+    ({"pod": {"env": [{"name": "X", "valueFrom": {}}]}}, "takes exactly one of secretKeyRef"),
+]
+# Rules on a change; test_api_server.py has them.
+CHANGES = {
+    message for message in messages(spec_schema()) if "spec.storage" in message and "existing" in message
+}
+CHANGES |= {"spec.storage.size can only grow: keep the old size or more"}
+
+
+def test_every_rule_has_a_case() -> None:
+    uncovered = [
+        message
+        for message in messages(spec_schema())
+        if message not in CHANGES and not any(words in message for _, words in REFUSED)
+    ]
+    assert uncovered == []
+
+
+@pytest.mark.api
+def test_each_rule_refuses_with_its_message(api: Api) -> None:
+    for number, (spec, words) in enumerate(REFUSED):
+        with pytest.raises(KubectlError) as refused:
+            api("create", "--dry-run=server", "-f", "-", stdin=manifest(f"s{number}", **spec))
+        assert words in str(refused.value), spec
+
+
+@pytest.mark.api
+def test_what_is_nearly_refused_is_taken(api: Api) -> None:
+    taken: list[dict[str, Any]] = [
+        {"rollout": {"maxSurge": 0, "maxUnavailable": "25%"}},
+        {"rollout": {"type": "ResourceAware", "maxUnavailable": "10%"}},
+        {"storage": MANY, "availability": {"antiAffinity": "Required"}},
+        {"autoscaling": {"type": "KEDA", "targetActiveRequestsPerPod": 0}},
+        {"autoscaling": {"type": "External"}},
+        {"resources": {"requests": {"cpu": "1500m"}, "limits": {"cpu": "1.5"}}},
+        {"access": {"networkPolicy": {"allowFrom": [{"name": "all", "namespaceLabels": {}}]}}},
+    ]
+    for spec in taken:
+        api("create", "--dry-run=server", "-f", "-", stdin=manifest(**spec))
+
+
+@pytest.mark.api
+def test_the_servers_defaults_are_those_of_the_code(api: Api) -> None:
+    for name, (spec, _) in CASES.items():
+        made = json.loads(
+            api("create", "--dry-run=server", "-o", "json", "-f", "-", stdin=manifest(name, **spec))
+        )
+        filled = made["spec"]
+        assert SentimentServiceSpec.model_validate(filled) == SentimentServiceSpec.model_validate(spec)
+        if spec == {}:
+            assert filled == spec_schema()["default"]
+
+
+@pytest.mark.api
+def test_kubectl_explains_every_field(api: Api) -> None:
+    told = api("explain", "ssvc", "--recursive")
+    names = {path.rsplit(".", 1)[1] for path, _ in fields(version())}
+    assert [name for name in sorted(names) if f" {name}\t" not in told.replace("  ", " ")] == []
+    assert "43 %" in api("explain", "ssvc.spec.autoscaling.scaleDown.belowPercentOfTarget")
+
+
+@pytest.mark.api
+def test_golden_objects_are_accepted_by_the_real_kinds(api: Api, optional_kinds: list[str]) -> None:
+    api("create", "namespace", "shop")
+    golden = ROOT / "tests/operator/golden"
+    files = [path for path in sorted(golden.glob("*/*.yaml")) if path.name != "scaled-object.yaml"]
+    arguments = [argument for path in files for argument in ("-f", str(path))]
+    told = api("apply", "--server-side", "--dry-run=server", "--validate=strict", *arguments)
+    assert told.count("serverside-applied (server dry run)") == len(files)
+    assert optional_kinds
+
+
+@pytest.mark.api
+def test_scaling_by_kubectl(api: Api, namespace: str) -> None:
+    here = ("-n", namespace)
+    api(*here, "apply", "-f", "-", stdin=manifest(replicas=1))
+    api(*here, "scale", "ssvc", "reviews", "--replicas=3")
+    assert api.get(*here, "ssvc", "reviews")["spec"]["replicas"] == 3
+    # GitOps: a model is added to what the defaults filled in.
+    api(*here, "apply", "-f", "-", stdin=manifest(model={"modelRef": {"name": "x"}}, autoscaling=HPA))
+    with pytest.raises(KubectlError, match="remove replicas, or set"):
+        api(*here, "scale", "ssvc", "reviews", "--replicas=3")
+
+
+def test_the_messages_of_the_rules_name_the_field_by_its_path() -> None:
+    assert [message for message in messages(spec_schema()) if not message.startswith("spec.")] == []
