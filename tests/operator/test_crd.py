@@ -9,7 +9,7 @@ import yaml
 from sentiment_operator.api.crd import sentiment_service_crd, spec_schema
 from sentiment_operator.api.v1alpha1 import SentimentServiceSpec
 
-from .conftest import ROOT, Api, KubectlError
+from .conftest import ROOT, Api, KubectlError, wait_for
 from .specs import CASES
 from .steps import manifest
 
@@ -158,13 +158,24 @@ def test_kubectl_explains_every_field(api: Api) -> None:
 
 @pytest.mark.api
 def test_golden_objects_are_accepted_by_the_real_kinds(api: Api, optional_kinds: list[str]) -> None:
-    api("create", "namespace", "shop")
+    # Deployments only warn; the pods that they make are what the restricted standard admits or not.
+    restricted = {"pod-security.kubernetes.io/enforce": "restricted"}
+    meta = {"name": "shop", "labels": restricted}
+    api("create", "-f", "-", stdin={"apiVersion": "v1", "kind": "Namespace", "metadata": meta})
+    api("-n", "shop", "create", "serviceaccount", "nlp")
+    wait_for("account", lambda: api("-n", "shop", "get", "serviceaccount", "default", "--ignore-not-found"))
+    api("create", "priorityclass", "high", "--value=1000")
     golden = ROOT / "tests/operator/golden"
     files = [path for path in sorted(golden.glob("*/*.yaml")) if path.name != "scaled-object.yaml"]
     arguments = [argument for path in files for argument in ("-f", str(path))]
     told = api("apply", "--server-side", "--dry-run=server", "--validate=strict", *arguments)
     assert told.count("serverside-applied (server dry run)") == len(files)
     assert optional_kinds
+    for path in sorted(golden.glob("*/deployment.yaml")):
+        template = yaml.safe_load(path.read_text())["spec"]["template"]
+        pod = {"apiVersion": "v1", "kind": "Pod", **template}
+        pod["metadata"] = {**template["metadata"], "name": "reviews-1", "namespace": "shop"}
+        api("create", "--dry-run=server", "-f", "-", stdin=pod)
 
 
 @pytest.mark.api

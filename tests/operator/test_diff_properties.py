@@ -8,15 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sentiment_operator.api.v1alpha1 import SentimentServiceSpec
 from sentiment_operator.reconcile.diff import differences
-from sentiment_operator.render import Surroundings, render
+from sentiment_operator.render import render
 
 from .objects import OWNER
-
-AROUND = Surroundings("image:1")
+from .specs import CASES, RICH
 
 Path = tuple[str | int, ...]
 AMOUNTS = st.sampled_from(["1", "250m", "0.5", "512Mi", "2Gi", "1500M"])
-SPECS = st.fixed_dictionaries(
+SIMPLE = st.fixed_dictionaries(
     {},
     optional={
         "replicas": st.integers(0, 1000),
@@ -28,6 +27,9 @@ SPECS = st.fixed_dictionaries(
         "storage": st.fixed_dictionaries({"retain": st.booleans(), "size": AMOUNTS}),
     },
 )
+SPECS = st.one_of(SIMPLE, st.sampled_from([spec for spec, _ in CASES.values()]))
+# Maps whose names are the user's.
+FREE = ("labels", "matchLabels", "selector", "requests", "limits", "annotations", "nodeSelector", "data")
 
 
 def dictionaries(value: Any) -> Iterator[dict[str, Any]]:
@@ -35,7 +37,7 @@ def dictionaries(value: Any) -> Iterator[dict[str, Any]]:
     if isinstance(value, dict):
         yield value
         for name, inner in value.items():
-            if name not in ("labels", "matchLabels", "selector", "requests", "limits"):
+            if name not in FREE:
                 yield from dictionaries(inner)
     elif isinstance(value, list):
         for inner in value:
@@ -63,7 +65,7 @@ def held(manifest: dict[str, Any]) -> dict[str, Any]:
 
 @given(SPECS, st.data())
 def test_what_the_server_adds_is_no_difference(spec: dict[str, Any], data: st.DataObject) -> None:
-    for manifest in render(OWNER, SentimentServiceSpec.model_validate(spec), AROUND).apply:
+    for manifest in render(OWNER, SentimentServiceSpec.model_validate(spec), RICH).apply:
         seen = held(manifest)
         for place in dictionaries(seen):
             if data.draw(st.booleans()):
@@ -73,7 +75,7 @@ def test_what_the_server_adds_is_no_difference(spec: dict[str, Any], data: st.Da
 
 @given(SPECS, st.data())
 def test_every_change_is_a_difference(spec: dict[str, Any], data: st.DataObject) -> None:
-    manifests = render(OWNER, SentimentServiceSpec.model_validate(spec), AROUND).apply
+    manifests = render(OWNER, SentimentServiceSpec.model_validate(spec), RICH).apply
     manifest = data.draw(st.sampled_from(manifests))
     path = data.draw(st.sampled_from(sorted(leaves(manifest), key=str)))
     seen = held(manifest)

@@ -35,5 +35,5 @@ def cpu(owner: Owner, window: str = "5m") -> str:
 
 
 def memory(owner: Owner) -> str:
-    """Resident bytes of each pod."""
+    """Bytes that the processes of each pod use."""
     return f"sum by (pod) ({series(owner, 'structbert_memory_usage_bytes')})"

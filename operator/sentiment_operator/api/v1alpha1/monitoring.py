@@ -34,7 +34,7 @@ class Thresholds(Strict):
     p95_latency_milliseconds: int = Field(
         500, ge=1, description="95 of 100 requests took longer, for 5 minutes."
     )
-    memory: Quantity = Field("1500M", description="A pod's resident memory is above this.")
+    memory: Quantity = Field("1500M", description="A pod's memory is above this.")
     cpu_percent: int = Field(
         80,
         ge=1,
