@@ -46,8 +46,9 @@ generate: ## CRDs, their copies in chart and manifests, reference docs
 	$(RUN) python -m sentiment_service.generate
 	$(RUN) python -m e2e.manifests
 
-model: ## train the bundled model again and report its figures
-	$(UV) run --frozen --extra models sentiment-models train service/sentiment_service/bundled
+model: ## train the bundled model again (its tests first) and report its figures
+	$(UV) run --frozen --all-groups --extra service --extra models pytest -q tests/models/test_training.py
+	$(UV) run --frozen --extra models sentiment-models train service/sentiment_service/bundled --card docs/model-card.md
 
 images: ## build the product's images and load them into the cluster
 	@$(RUN) python -m e2e.cluster --name $(NAME) images

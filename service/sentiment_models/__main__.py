@@ -19,15 +19,13 @@ def parser() -> argparse.ArgumentParser:
         "out", metavar="OUT", type=Path, help="the package's directory; replaced when it is there"
     )
     train.add_argument("--epochs", type=int, help="epochs of fine-tuning")
-    train.add_argument("--pretrain-epochs", type=int, help="epochs of word-structural pre-training")
     train.add_argument("--seed", type=int, help="seed of everything random but the split, which is fixed")
-    train.add_argument(
-        "--cache", type=Path, metavar="FILE", help="keep the pre-trained encoder here, for trials"
-    )
+    train.add_argument("--card", type=Path, metavar="FILE", help="write the model card here")
     train.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="another field of the plan"
     )
     evaluate = commands.add_parser("evaluate", help="verify a package and measure it on the held-out texts")
+    evaluate.add_argument("--card", type=Path, metavar="FILE", help="write the model card here")
     evaluate.add_argument("package", metavar="PACKAGE", type=Path, help="the package's directory")
     return root
 
@@ -41,22 +39,22 @@ def main(arguments: list[str] | None = None) -> int:
         if options.command == "train":
             from sentiment_models.train import Plan, train
 
-            given = {
-                "epochs": options.epochs,
-                "pretrain_epochs": options.pretrain_epochs,
-                "seed": options.seed,
-            }
+            given = {"epochs": options.epochs, "seed": options.seed}
             values = {name: value for name, value in given.items() if value is not None}
             values.update(
                 (name, json.loads(value)) for name, _, value in (s.partition("=") for s in options.set)
             )
-            train(options.out, Plan(**values), options.cache)
+            train(options.out, Plan(**values))
             target = options.out
         else:
             target = options.package
+        from sentiment_models import card
         from sentiment_models.report import evaluate
 
-        print(json.dumps(evaluate(target), ensure_ascii=False, indent=2))
+        found = evaluate(target)
+        print(json.dumps(found, ensure_ascii=False, indent=2))
+        if options.card:
+            options.card.write_text(card.markdown(package.verify(target), found), "utf-8")
     except (package.PackageError, ModuleNotFoundError) as error:
         print(f"sentiment-models: {error}", file=sys.stderr)
         if isinstance(error, ModuleNotFoundError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -72,3 +73,15 @@ def out_of_fold(texts: Sequence[str], labels: NDArray[np.int64], folds: int, see
                   + TfidfLr().fit(learn, labels[inside]).score(judge)) / 2  # fmt: skip
         result[outside] = 1 / (1 + np.exp(-scores))
     return result
+
+
+def over_splits(texts: Sequence[str], labels: NDArray[np.int64], salts: int = 8) -> list[float]:
+    """NB-SVM's accuracy on other 90/10 splits of all texts, by salted hash: what the split decides."""
+    found = []
+    for salt in range(salts):
+        buckets = np.array([hashlib.sha256(f"{salt}:{text}".encode()).digest()[0] % 10 for text in texts])
+        inside, outside = np.flatnonzero(buckets != 9).tolist(), np.flatnonzero(buckets == 9).tolist()
+        model = NbSvm().fit([texts[i] for i in inside], labels[inside])
+        scores = model.score([texts[i] for i in outside])
+        found.append(round(float(((scores >= 0) == (labels[outside] == 1)).mean()), 4))
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -103,3 +104,11 @@ def macro_f1(predicted: Ints, labels: Ints) -> float:
         total = int((predicted == name).sum()) + int((labels == name).sum())
         scores.append(2 * hit / total if total else 0.0)
     return sum(scores) / 2
+
+
+def mcnemar(right: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
+    """Two-sided exact p of the sign test on the texts that only one of two models has right."""
+    better, worse = int((right & ~other).sum()), int((other & ~right).sum())
+    n = better + worse
+    tail = sum(math.comb(n, k) for k in range(min(better, worse) + 1)) / 2**n
+    return float(min(1.0, 2 * tail))

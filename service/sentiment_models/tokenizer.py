@@ -1,89 +1,123 @@
-"""A character-level BERT tokenizer as the JSON that the `tokenizers` library reads. Pure.
+"""A Unigram tokenizer as the JSON that the `tokenizers` library reads, pruned to the training texts. Pure.
 
-Traditional characters share the id of their simplified form (two words of the vocabulary, one id), so that
-both scripts are one text to the model and nothing is converted while serving.
+Traditional pieces are twins: an id of their own in the tokenizer, the row of their simplified form in the
+model. Both scripts are one text to the model and nothing is converted while serving.
 """
 
 from __future__ import annotations
 
 import json
-import string
-import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-PAD, UNK, CLS, SEP, MASK = range(5)
+SPECIAL = ("[CLS]", "[PAD]", "[SEP]", "[UNK]")
+CLS, PAD, SEP, UNK = range(4)
+SPACE = "▁"
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """pieces and scores by token id; rows: each id's row; kept: the source's index of each row."""
+
+    pieces: tuple[str, ...]
+    scores: tuple[float, ...]
+    rows: tuple[int, ...]
+    kept: tuple[int, ...]
 
 
 def is_han(char: str) -> bool:
-    """Whether BERT's normaliser puts blanks around the character."""
+    """Whether the character is a Chinese one."""
     return "一" <= char <= "鿿" or "㐀" <= char <= "䶿"
 
 
-def build_vocabulary(
-    texts: Iterable[str], traditional: Mapping[str, str], minimum: int = 2, words: int = 300
-) -> dict[str, int]:
-    """Token → id from training texts: characters seen `minimum` times, ASCII, frequent Latin words."""
-    chars: Counter[str] = Counter()
-    latin: Counter[str] = Counter()
-    for text in texts:
-        lower = unicodedata.normalize("NFKC", text).lower()
-        chars.update(traditional.get(char, char) for char in lower if not char.isspace())
-        cleaned = "".join(char if char in string.ascii_lowercase else " " for char in lower)
-        latin.update(word for word in cleaned.split() if len(word) > 1)
-    alphabet = string.ascii_lowercase + string.digits
-    singles = [char for char, seen in sorted(chars.items()) if seen >= minimum and char not in alphabet]
-    frequent = sorted(word for word, seen in latin.most_common(words) if seen >= 5)
-    tokens = [*SPECIAL, *alphabet, *(f"##{char}" for char in alphabet), *singles, *frequent]
-    vocabulary = {token: index for index, token in enumerate(dict.fromkeys(tokens))}
-    for old, new in sorted(traditional.items()):
-        if old not in vocabulary and new in vocabulary:
-            vocabulary[old] = vocabulary[new]
-    return vocabulary
+def simplify(text: str, table: Mapping[int, str]) -> str:
+    """As the model sees a text: lower case, simplified."""
+    return text.lower().translate(table)
 
 
-def tokenizer_json(vocabulary: Mapping[str, int], max_tokens: int) -> dict[str, Any]:
-    """The content of tokenizer.json; truncation is set here, once."""
-    special = [
-        {
-            "id": index, "content": token, "single_word": False, "lstrip": False, "rstrip": False,
-            "normalized": False, "special": True,
-        }
-        for index, token in enumerate(SPECIAL)
+def prune(
+    pieces: Sequence[str],
+    scores: Sequence[float],
+    used: Mapping[int, int],
+    texts: Iterable[str],
+    table: Mapping[int, str],
+    size: int,
+    minimum: int = 4,
+) -> Vocabulary:
+    """The vocabulary of at most `size` rows: special, every character seen `minimum` times, frequent pieces.
+
+    used: how often `texts`, cut into all of `pieces`, hold each; its first four are the special ones.
+    """
+    index = {piece: number for number, piece in enumerate(pieces)}
+    seen = Counter(char for text in texts for char in text)
+    chars = {index[char] for char, times in seen.items() if times >= minimum and char in index}
+    kept = {*range(len(SPECIAL)), index[SPACE], *chars}
+    for number, _ in sorted(used.items(), key=lambda item: (-item[1], item[0])):
+        if len(kept) >= size:
+            break
+        kept.add(number)
+    ordered = sorted(kept)
+    rows = {pieces[number]: row for row, number in enumerate(ordered)}
+    twins = [
+        (piece, number, rows[simple])
+        for number, piece in enumerate(pieces)
+        if number not in kept and (simple := simplify(piece, table)) != piece and simple in rows
+        and any(is_han(char) for char in piece)
     ]  # fmt: skip
+    return Vocabulary(
+        (
+            *SPECIAL,
+            *(pieces[number] for number in ordered[len(SPECIAL) :]),
+            *(piece for piece, _, _ in twins),
+        ),
+        tuple(float(scores[number]) for number in (*ordered, *(number for _, number, _ in twins))),
+        (*range(len(ordered)), *(row for _, _, row in twins)),
+        tuple(ordered),
+    )
+
+
+def tokenizer_json(pieces: Sequence[str], scores: Sequence[float], max_tokens: int) -> dict[str, Any]:
+    """The content of tokenizer.json; truncation is set here, once.
+
+    The special tokens are not `added_tokens`: a text that spells one stays a text (it is lower-cased first).
+    """
     return {
         "version": "1.0",
         "truncation": {
             "direction": "Right", "max_length": max_tokens, "strategy": "LongestFirst", "stride": 0,
         },
         "padding": None,
-        "added_tokens": special,
+        "added_tokens": [],
         "normalizer": {
             "type": "Sequence",
             "normalizers": [
                 {"type": "NFKC"},
                 {
-                    "type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True,
+                    "type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": False,
                     "strip_accents": None, "lowercase": True,
                 },
+                {"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": " "},
             ],
         },
-        "pre_tokenizer": {"type": "BertPreTokenizer"},
+        "pre_tokenizer": {
+            "type": "Metaspace", "replacement": SPACE, "prepend_scheme": "always", "split": True,
+        },
         "post_processor": {"type": "BertProcessing", "sep": ["[SEP]", SEP], "cls": ["[CLS]", CLS]},
-        "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": True},
+        "decoder": {"type": "Metaspace", "replacement": SPACE, "prepend_scheme": "always", "split": True},
         "model": {
-            "type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
-            "max_input_chars_per_word": 100, "vocab": dict(vocabulary),
+            "type": "Unigram", "unk_id": UNK, "byte_fallback": False,
+            "vocab": [list(pair) for pair in zip(pieces, scores, strict=True)],
         },
     }  # fmt: skip
 
 
-def write_tokenizer(path: Path, vocabulary: Mapping[str, int], max_tokens: int) -> None:
-    """Write tokenizer.json by hand: the library's own writer would lose the shared ids."""
-    path.write_text(json.dumps(tokenizer_json(vocabulary, max_tokens), ensure_ascii=False), "utf-8")
+def write_tokenizer(path: Path, pieces: Sequence[str], scores: Sequence[float], max_tokens: int) -> None:
+    """Write tokenizer.json by hand: its content depends on no library's version."""
+    content = tokenizer_json(pieces, scores, max_tokens)
+    path.write_text(json.dumps(content, ensure_ascii=False, separators=(",", ":")), "utf-8")
 
 
 def traditional_table() -> dict[str, str]:
@@ -106,8 +140,3 @@ def _in_gb2312(char: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def size(vocabulary: Mapping[str, int]) -> int:
-    """Number of ids (not of words)."""
-    return max(vocabulary.values()) + 1

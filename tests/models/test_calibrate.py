@@ -64,3 +64,12 @@ def test_macro_f1() -> None:
 
 def test_sigmoid_does_not_overflow() -> None:
     assert calibrate.sigmoid(np.array([-1e4, 0.0, 1e4])).tolist() == [0.0, 0.5, 1.0]
+
+
+def test_mcnemar_counts_only_the_texts_on_which_two_models_differ() -> None:
+    right, other = np.array([True] * 9 + [False]), np.array([True] * 1 + [False] * 9)
+    assert calibrate.mcnemar(right, other) == pytest.approx(2 * 0.5**8)
+    assert calibrate.mcnemar(right, right) == 1.0
+    one, two = np.array([True, False] * 5), np.array([False, True] * 5)
+    assert calibrate.mcnemar(one, two) == 1.0
+    assert calibrate.mcnemar(other, right) == calibrate.mcnemar(right, other)

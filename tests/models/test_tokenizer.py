@@ -1,34 +1,59 @@
-"""The vocabulary and the JSON that the tokenizers library reads."""
+"""The pruned vocabulary and the JSON that the tokenizers library reads."""
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sentiment_models import tokenizer
+from tokenizers import Tokenizer
 
-TEXTS = ["很好的vista系统", "vista很好", "很好vista", "好 vista 9.5", "vista 機"]
-
-
-def test_vocabulary() -> None:
-    found = tokenizer.build_vocabulary(TEXTS, {"機": "机", "係": "系"}, minimum=1)
-    assert [found[name] for name in tokenizer.SPECIAL] == [0, 1, 2, 3, 4]
-    assert found["機"] == found["机"]
-    assert {"好", "很", "a", "##a", "9", "vista"} <= set(found)
-    assert "的" not in tokenizer.build_vocabulary(TEXTS, {}, minimum=2)
-    assert sorted(set(found.values())) == list(range(tokenizer.size(found)))
+PIECES = ["<s>", "<pad>", "</s>", "<unk>", "▁", "很好", "机", "機", "餐厅", "餐廳", "好", "很", "▁vista", "9"]
+SCORES = [0.0, 0.0, 0.0, 0.0, -3.0, -4.0, -5.0, -9.0, -6.0, -9.5, -5.0, -5.0, -7.0, -6.0]
+TABLE = str.maketrans({"機": "机", "廳": "厅"})
+TEXTS = ["很好机9", "机很好餐厅", "vista9好机", "机很好9"]
 
 
-def test_the_library_reads_it_and_keeps_shared_ids(tmp_path: Path) -> None:
-    tokenizers = pytest.importorskip("tokenizers")
-    path = tmp_path / "tokenizer.json"
-    vocabulary = tokenizer.build_vocabulary(TEXTS, {"機": "机"}, minimum=1)
-    tokenizer.write_tokenizer(path, vocabulary, max_tokens=6)
-    loaded = tokenizers.Tokenizer.from_file(str(path))
-    encoded = loaded.encode("很好Ｖista")
-    assert encoded.ids[0] == tokenizer.CLS
-    assert encoded.ids[-1] == tokenizer.SEP
-    assert encoded.ids[1:-1] == [vocabulary["很"], vocabulary["好"], vocabulary["vista"]]
-    assert loaded.encode("機").ids == loaded.encode("机").ids
-    assert loaded.encode("龘").ids[1] == tokenizer.UNK
+def pruned(size: int = 12) -> tokenizer.Vocabulary:
+    used = Counter({5: 3, 6: 4, 8: 1, 10: 1, 12: 1, 13: 3, 4: 4})
+    return tokenizer.prune(PIECES, SCORES, used, TEXTS, TABLE, size, minimum=4)
+
+
+def test_twins_in_the_other_script_share_a_row() -> None:
+    found = pruned()
+    row = dict(zip(found.pieces, found.rows, strict=True))
+    assert found.pieces[:4] == tokenizer.SPECIAL
+    assert row["機"] == row["机"]
+    assert row["餐廳"] == row["餐厅"]
+    assert len(set(found.rows)) == len(found.kept) == max(found.rows) + 1
+    assert [PIECES[number] for number in found.kept[4:]] == list(found.pieces[4 : len(found.kept)])
+
+
+def test_frequent_characters_stay_whatever_the_size() -> None:
+    found = pruned(size=6)
+    assert "机" in found.pieces
+    assert "很好" not in found.pieces
+    assert "機" in found.pieces
+
+
+@pytest.fixture
+def loaded(tmp_path: Path) -> Any:
+    found, path = pruned(), tmp_path / "tokenizer.json"
+    tokenizer.write_tokenizer(path, found.pieces, found.scores, max_tokens=6)
+    return Tokenizer.from_file(str(path))
+
+
+def test_the_library_reads_it(loaded: Any) -> None:
+    encoded = loaded.encode("很好\n Ｖista")
+    assert encoded.tokens == ["[CLS]", "▁", "很好", "▁vista", "[SEP]"]
+    assert (encoded.ids[0], encoded.ids[-1]) == (tokenizer.CLS, tokenizer.SEP)
+    assert loaded.encode("龘").ids[2] == tokenizer.UNK
     assert len(loaded.encode("很好" * 50).ids) == 6
+
+
+@pytest.mark.parametrize("text", ["[CLS]", "[UNK]", "</s>", "[SEP]好"])
+def test_a_text_cannot_spell_a_special_token(loaded: Any, text: str) -> None:
+    inner = loaded.encode(text).ids[1:-1]
+    assert not {tokenizer.CLS, tokenizer.PAD, tokenizer.SEP} & set(inner)
