@@ -12,7 +12,7 @@ from sentiment_models.encoder import Encoder, EncoderConfig, begin
 from sentiment_models.pretrained import Pretrained
 from sentiment_models.wide import WideAndDeep
 
-ROWS = (*range(40), 7, 8)
+ROWS = (*range(120), 7, 8)
 CONFIG = EncoderConfig(ROWS, hidden=32, layers=2, heads=2, feed_forward=48, positions=64)
 GOOD, BAD = [0, 10, 11, 2], [0, 20, 21, 2]
 
@@ -20,14 +20,14 @@ GOOD, BAD = [0, 10, 11, 2], [0, 20, 21, 2]
 def source() -> Pretrained:
     """A random model of two layers in the file's layout."""
     draw = np.random.default_rng(0)
-    sizes = {"emb.word": 100 * 32, "emb.pos": 64 * 32, "emb.type": 32, "emb.ln.w": 32, "emb.ln.b": 32}
+    sizes = {"emb.word": 130 * 32, "emb.pos": 64 * 32, "emb.type": 32, "emb.ln.w": 32, "emb.ln.b": 32}
     for at in ("l0.", "l1."):
         for name in ("q", "k", "v", "ao"):
             sizes |= {f"{at}{name}.w": 32 * 32, f"{at}{name}.b": 32}
         sizes |= {f"{at}fi.w": 64 * 32, f"{at}fi.b": 64, f"{at}fo.w": 32 * 64, f"{at}fo.b": 32}
         sizes |= {f"{at}{name}.{part}": 32 for name in ("aln", "oln") for part in "wb"}
     tensors = {name: draw.normal(0, 0.3, size).astype(np.float32) for name, size in sizes.items()}
-    return Pretrained(32, 2, 2, 64, 64, ("",) * 100, np.zeros(100, np.float32), tensors)
+    return Pretrained(32, 2, 2, 64, 64, ("",) * 130, np.zeros(130, np.float32), tensors)
 
 
 def linear() -> wide.Wide:
@@ -40,7 +40,7 @@ def odds(part: wide.Wide, *rows: list[int]) -> list[float]:
 
 
 def test_the_encoder_begins_as_the_source() -> None:
-    given, kept = source(), list(range(5, 45))
+    given, kept = source(), list(range(5, 125))
     encoder = begin(given, kept, ROWS, layers=1, width=16)
     words = given.tensors["emb.word"].reshape(-1, 32)
     assert torch.equal(encoder.word.weight[3], torch.tensor(words[8] + given.tensors["emb.type"]))
@@ -59,7 +59,7 @@ def test_twins_and_padding_change_nothing() -> None:
     model = WideAndDeep(Encoder(CONFIG), linear()).eval()
     row = [0, 7, 8, 30, 2]
     ids = torch.full((2, 9), 11)
-    ids[0, :5], ids[1, :5] = torch.tensor(row), torch.tensor([0, 40, 41, 30, 2])
+    ids[0, :5], ids[1, :5] = torch.tensor(row), torch.tensor([0, 120, 121, 30, 2])
     mask = (torch.arange(9) < 5).long().expand(2, 9)
     with torch.no_grad():
         alone = model(torch.tensor([row]), torch.ones(1, 5, dtype=torch.int64))
@@ -83,7 +83,7 @@ def test_conversion_keeps_the_logits_and_a_wrong_one_is_refused(tmp_path: Path) 
     torch.manual_seed(0)
     model = WideAndDeep(Encoder(CONFIG), linear())
     converted = export.convert(model)
-    rows = [GOOD, BAD, [0, 40, *range(5, 39), 2], [0, 2]]
+    rows = [GOOD, BAD, [0, 120, *range(5, 39), 2], [0, 2]]
     assert export.check(converted, model, rows) <= export.TOLERANCE
     export.save(export.weights_only(converted), tmp_path)
     stored = runtime.Compiled(tmp_path / "model.xml").logits(rows)
