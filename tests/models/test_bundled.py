@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openvino
+import openvino  # type: ignore[import-untyped]
 import pytest
 from sentiment_models import calibrate, everyday, package, report, runtime
 
