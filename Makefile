@@ -18,16 +18,16 @@ demo-down: ## end the demo and remove its cluster
 	@$(RUN) python -m e2e.demo down
 
 test: lint ## everything: lint, types, unit, API server, real cluster
-	$(RUN) pytest -q -m "not torch"
+	$(RUN) pytest -q -m "not torch and not models"
 
 test-unit: ## no cluster, under a minute
-	$(RUN) pytest -q -m "not api and not e2e and not torch"
+	$(RUN) pytest -q -m "not api and not e2e and not torch and not models"
 
 test-api: ## a real API server, no node
 	$(RUN) pytest -q -m api
 
-test-torch: ## the torch engine, in an environment of its own (5 GB)
-	UV_PROJECT_ENVIRONMENT=$(TORCH_ENV) $(UV) run --frozen --all-groups --extra service --extra models --extra torch pytest -q -m torch tests/torch
+test-torch: ## the torch engine and the training code, in an environment of its own (5 GB)
+	UV_PROJECT_ENVIRONMENT=$(TORCH_ENV) $(UV) run --frozen --all-groups --extra service --extra models --extra torch pytest -q -m "torch or models" tests/torch tests/models
 
 e2e: ## a real cluster
 	$(RUN) pytest -q -m e2e

@@ -1,4 +1,4 @@
-"""What trains a model needs the extra `models` (5 GB); `make model` installs it and runs these first."""
+"""What trains a model needs the extra `models` (5 GB): `make test-torch` and `make model` have it."""
 
 from __future__ import annotations
 

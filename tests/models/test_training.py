@@ -12,6 +12,8 @@ from sentiment_models.encoder import Encoder, EncoderConfig, begin
 from sentiment_models.pretrained import Pretrained
 from sentiment_models.wide import WideAndDeep
 
+pytestmark = pytest.mark.models
+
 ROWS = (*range(120), 7, 8)
 CONFIG = EncoderConfig(ROWS, hidden=32, layers=2, heads=2, feed_forward=48, positions=64)
 GOOD, BAD = [0, 10, 11, 2], [0, 20, 21, 2]
