@@ -6,9 +6,10 @@ desired. What this operator applied earlier and no longer desires is found in `m
 """
 
 import json
-import re
 from decimal import Decimal
 from typing import Any
+
+from ..api.quantity import amount
 
 Manifest = dict[str, Any]
 
@@ -23,7 +24,6 @@ _MERGE_KEYS: dict[str, tuple[str, ...]] = {
     "topologySpreadConstraints": ("topologyKey", "whenUnsatisfiable"),
     "ownerReferences": ("uid",),
 }
-_QUANTITY = re.compile(r"([+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?)([a-zA-Z]*)")
 _QUANTITIES = frozenset({"requests", "limits"})
 
 
@@ -61,7 +61,7 @@ def _missing(desired: Any, observed: Any, path: str, field: str) -> list[str]:
             for inner in _missing(one, other, f"{path}[{index}]", "")
         ]
     if field == "sizeLimit":
-        return [] if _amount(desired) == _amount(observed) else [path]
+        return [] if amount(desired) == amount(observed) else [path]
     return [] if desired == observed else [path]
 
 
@@ -75,20 +75,8 @@ def _identity(item: Manifest, keys: tuple[str, ...]) -> tuple[Any, ...]:
     return tuple(item.get(key) for key in keys)
 
 
-_SUFFIXES = {"n": "1e-9", "u": "1e-6", "m": "1e-3", "": "1", "k": "1e3", "M": "1e6", "G": "1e9", "T": "1e12"}
-_SUFFIXES |= {"P": "1e15", "E": "1e18"} | {
-    f"{letter}i": str(1024**power) for power, letter in enumerate("KMGTPE", start=1)
-}
-
-
-def _amount(text: str | int | float) -> Decimal:
-    """The number that a Kubernetes quantity stands for."""
-    number, suffix = _QUANTITY.fullmatch(str(text)).groups()  # type: ignore[union-attr]
-    return Decimal(number) * Decimal(_SUFFIXES[suffix])
-
-
 def _amounts(amounts: dict[str, str]) -> dict[str, Decimal]:
-    return {name: _amount(value) for name, value in amounts.items()}
+    return {name: amount(value) for name, value in amounts.items()}
 
 
 def _leftover(desired: Manifest, observed: Manifest, manager: str) -> list[str]:
