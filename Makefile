@@ -6,7 +6,7 @@ NAME ?= dev
 NODES ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test test-unit test-api test-torch e2e bench lint generate model images cluster-up cluster-down
+.PHONY: help demo demo-down test test-unit test-api test-web test-torch e2e bench lint generate model images cluster-up cluster-down
 
 help: ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -21,13 +21,16 @@ test: lint ## everything: lint, types, unit, API server, real cluster
 	$(RUN) pytest -q -m "not torch and not models"
 
 test-unit: ## no cluster, under a minute
-	$(RUN) pytest -q -m "not api and not e2e and not torch and not models"
+	$(RUN) pytest -q -m "not api and not e2e and not browser and not torch and not models"
 
 test-api: ## a real API server, no node
 	$(RUN) pytest -q -m api
 
 test-torch: ## the torch engine and the training code, in an environment of its own (5 GB)
 	UV_PROJECT_ENVIRONMENT=$(TORCH_ENV) $(UV) run --frozen --all-groups --extra service --extra models --extra torch pytest -q -m "torch or models" tests/torch tests/models
+
+test-web: ## the web page in a real browser; WEB_ROWS=100000 for the large file
+	$(RUN) pytest -q -m browser
 
 e2e: ## a real cluster
 	$(RUN) pytest -q -m e2e
@@ -41,10 +44,11 @@ lint: ## ruff, mypy --strict, import layers
 	$(RUN) mypy
 	$(RUN) lint-imports
 
-generate: ## CRDs, their copies in chart and manifests, reference docs
+generate: ## CRDs, their copies in chart and manifests, reference docs, the web page
 	$(RUN) python -m sentiment_operator.api.generate
 	$(RUN) python -m sentiment_service.generate
 	$(RUN) python -m e2e.manifests
+	$(RUN) python -m e2e.webtools
 
 model: ## train the bundled model again (its tests first) and report its figures
 	$(UV) run --frozen --all-groups --extra service --extra models pytest -q tests/models/test_training.py

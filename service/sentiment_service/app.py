@@ -43,7 +43,7 @@ def create_app(
     settings: Settings, scheduler: Scheduling | None = None, *, model: Model | None = None
 ) -> FastAPI:
     """The app. Without a `scheduler` it has its own, which lives as long as the app does."""
-    from sentiment_service.api import errors, inference, openapi, probes, routes
+    from sentiment_service.api import errors, inference, info, openapi, pages, probes, routes, stream
     from sentiment_service.api.guard import Guard
     from sentiment_service.api.keys import KeyRing
 
@@ -68,12 +68,12 @@ def create_app(
     )
     app.state.service = service
     errors.install(app)
-    app.include_router(routes.router(service))
-    app.include_router(inference.router(service))
-    app.include_router(probes.router(service))
+    for part in (routes, stream, inference, info, probes, pages):
+        app.include_router(part.router(service))
     openapi.install(app)
     keys = KeyRing(settings.api_keys_file) if settings.api_keys_file else None
-    app.add_middleware(Guard, service=service, endpoints=routes.ENDPOINTS, keys=keys)
+    streams = frozenset({stream.ANALYZE_STREAM})
+    app.add_middleware(Guard, service=service, endpoints=routes.ENDPOINTS, streams=streams, keys=keys)
     if settings.cors_origins:
         app.add_middleware(CORSMiddleware, allow_origins=settings.cors_origins, **openapi.CORS)
     return app

@@ -58,11 +58,18 @@ def needs_key(path: str) -> bool:
 
 class Guard:
     def __init__(
-        self, app: ASGIApp, service: Service, endpoints: frozenset[str], keys: KeyRing | None
+        self,
+        app: ASGIApp,
+        service: Service,
+        *,
+        endpoints: frozenset[str],
+        streams: frozenset[str],
+        keys: KeyRing | None,
     ) -> None:
         self._app = app
         self._service = service
-        self._endpoints = endpoints
+        self._endpoints = endpoints | streams
+        self._streams = streams
         self._keys = keys
         self._budget = BodyBudget(_BODIES * service.settings.max_body_bytes)
 
@@ -109,7 +116,8 @@ class Guard:
                 await exchange.refuse(_unauthorised(), receive)
                 return
             scope["state"]["api_key"] = name
-        if scope["method"] == "GET":
+        # A stream reads its body bit by bit, and watches the connection and the clock by itself.
+        if scope["method"] == "GET" or exchange.path in self._streams:
             await self._answer(exchange, scope, receive)
         else:
             await self._answer_within_limits(exchange, scope, headers, receive)

@@ -1,24 +1,16 @@
-"""Health, probes, metrics, and the two pages. None of these count as API requests."""
+"""Health, probes, metrics. None of these count as API requests."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST
-from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from sentiment_service import __version__
 from sentiment_service.api.schemas import Health
 from sentiment_service.app import Service
-
-_WEB = Path(__file__).parent.parent / "web"
-_PAGE_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-}
 
 
 def unready(service: Service) -> str:
@@ -70,16 +62,4 @@ def router(service: Service) -> APIRouter:
         """Prometheus text format."""
         return Response(await service.scheduler.render_metrics(), media_type=CONTENT_TYPE_LATEST)
 
-    @routes.get("/", include_in_schema=False)
-    async def index() -> Response:
-        return _page("index.html")
-
-    @routes.get("/docs", include_in_schema=False)
-    async def docs() -> Response:
-        return _page("docs.html")
-
     return routes
-
-
-def _page(name: str) -> Response:
-    return HTMLResponse((_WEB / name).read_bytes(), headers=_PAGE_HEADERS)

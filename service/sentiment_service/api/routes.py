@@ -30,6 +30,8 @@ ANALYZE = "/api/v1/sentiment/analyze"
 ANALYZE_BATCH = "/api/v1/sentiment/analyze/batch"
 ENDPOINTS = frozenset({ANALYZE, ANALYZE_BATCH})
 
+# A person waits for so few texts: they pass before the rows of files.
+_INTERACTIVE_ITEMS = 100
 _ERRORS = error_responses(400, 401, 408, 413, 415, 422, 429, 500, 503, 504)
 
 
@@ -91,7 +93,11 @@ def router(service: Service) -> APIRouter:
         problems = [problem_of(text, settings.max_text_length) for text in body.texts]
         good = [text for text, problem in zip(body.texts, problems, strict=True) if problem is None]
         predictions = iter(
-            await service.runtime.analyze(good, bulk=True, max_batch=body.batch_size) if good else []
+            await service.runtime.analyze(
+                good, bulk=len(good) > _INTERACTIVE_ITEMS, max_batch=body.batch_size
+            )
+            if good
+            else []
         )
         items = [
             BatchItem(text=_echo(text), error=problem)

@@ -1,0 +1,300 @@
+"""A file from its choice to its export: formats, encodings, hostile ones, lost connections, charts."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import socket
+import threading
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Download, Page, expect
+
+from tests.service.running import Running
+from tests.web.conftest import Open
+from tests.web.files import bomb, endless_line, review_csv, reviews, workbook
+
+pytestmark = pytest.mark.browser
+ROWS = int(os.environ.get("WEB_ROWS", "3000"))
+MINUTES_MS = 600_000
+
+
+def choose(page: Page, file: Path) -> None:
+    page.locator("#file").set_input_files(file)
+
+
+def analyse(page: Page) -> None:
+    page.locator("form button[type=submit]").click()
+
+
+def finish(page: Page) -> None:
+    expect(page.locator(".progress[data-phase=done]")).to_be_visible(timeout=MINUTES_MS)
+
+
+def export(page: Page, name: str) -> tuple[Download, bytes]:
+    with page.expect_download(timeout=MINUTES_MS) as waiting:
+        page.locator(".exports").get_by_role("button", name=name).click()
+    return waiting.value, Path(waiting.value.path()).read_bytes()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16"])
+def test_encodings_are_found(open_page: Open, tmp_path: Path, encoding: str) -> None:
+    page = open_page("batch")
+    choose(page, review_csv(tmp_path / "评论.csv", 20, encoding))
+    expect(page.locator("table.preview th.chosen")).to_contain_text("评价内容")
+    expect(page.locator("table.preview td.chosen").first).to_have_text(reviews(1)[0][2])
+
+
+def test_what_was_found_can_be_changed(open_page: Open, tmp_path: Path) -> None:
+    page = open_page("batch", locale="en-GB")
+    file = tmp_path / "a.csv"
+    file.write_text("好用;很好\n差;太差\n", "gb18030")
+    choose(page, file)
+    expect(page.get_by_label("Encoding")).to_have_value("gb18030")
+    expect(page.get_by_label("Delimiter")).to_have_value(";")
+    page.get_by_label("Encoding").select_option("utf-8")
+    expect(page.locator("table.preview td").first).to_contain_text("\ufffd")
+    page.get_by_label("Encoding").select_option("gb18030")
+    expect(page.locator("table.preview td").first).to_have_text("好用")
+    page.get_by_label("Delimiter").select_option("")
+    expect(page.locator("table.preview td").first).to_have_text("好用;很好")
+    page.get_by_label("First row holds names").check()
+    expect(page.locator("table.preview th").first).to_contain_text("好用;很好")
+    expect(page.locator("table.preview td")).to_have_count(1)
+    page.get_by_label("Delimiter").select_option(";")
+    page.get_by_label("Text column").select_option("1")
+    analyse(page)
+    finish(page)
+    expect(page.locator(".grid-row .wide").nth(1)).to_have_text("很好")
+
+
+@pytest.mark.parametrize("kind", ["xlsx", "jsonl", "txt", "csv"])
+def test_each_format(open_page: Open, tmp_path: Path, kind: str) -> None:
+    texts = ["服务很好，喜欢", "客服不理人，差评", "第一行\n第二行，还不错"]
+    content = {
+        "xlsx": workbook([["id", "评论"], *([str(i), text] for i, text in enumerate(texts))]),
+        "jsonl": "\n".join(json.dumps({"评论": text}) for text in texts).encode(),
+        "txt": "\n\n".join(text.replace("\n", "") for text in texts).encode(),
+        "csv": ('"评论",x\n' + "\n,\n".join(f'"{text}",1,多余的格' for text in texts)).encode(),
+    }[kind]
+    file = tmp_path / f"a.{kind}"
+    file.write_bytes(content)
+    page = open_page("batch")
+    choose(page, file)
+    expect(page.locator("table.preview td.chosen").first).to_have_text(texts[0])
+    analyse(page)
+    finish(page)
+    expect(page.locator(".progress")).to_contain_text("3 / 3")
+    _, data = export(page, "JSON")
+    rows = json.loads(data)
+    assert [row["analysis"]["sentiment"] for row in rows[:2]] == ["positive", "negative"]
+    column = "#1" if kind == "txt" else "评论"
+    assert [row[column].replace("\n", "") for row in rows] == [text.replace("\n", "") for text in texts]
+
+
+def test_a_large_file_end_to_end(open_page: Open, site: Running, tmp_path: Path) -> None:
+    """WEB_ROWS=100000 for the promise's size; the page must do the same with less."""
+    page = open_page("batch")
+    choose(page, review_csv(tmp_path / "reviews.csv", ROWS))
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    analyse(page)
+    expect(page.locator(".progress[data-phase=running]")).to_be_visible(timeout=MINUTES_MS)
+    answered = 0
+    while answered < 10:  # others are answered meanwhile
+        assert site.analyze("服务很好").status_code == 200
+        answered += 1
+    assert page.locator(".progress").get_attribute("data-phase") == "running"
+    finish(page)
+    expect(page.locator(".progress")).to_contain_text(f"{ROWS:,} / {ROWS:,}")
+    assert not [url for url in requests if "draw-" in url], "charts are loaded when first shown"
+
+    # Virtual rows: few nodes, and the last row is there.
+    assert page.locator(".grid-row").count() < 100
+    page.locator(".results").evaluate("box => box.scrollTo(0, box.scrollHeight)")
+    last = reviews(ROWS)[-1][2]
+    expect(page.locator(".grid-row", has_text=last)).to_be_visible()
+
+    _check_workbook(*export(page, "Excel"))
+    _, text = export(page, "CSV")
+    assert text.startswith("\ufeff日期,城市,评价内容,情感,".encode())
+    assert len(text.decode().splitlines()) == ROWS + 1
+
+    # The charts follow the filter.
+    page.get_by_role("button", name="图表").click()
+    expect(page.locator(".chart canvas").first).to_be_visible()
+    distribution = page.locator(".chart").first.get_by_role("img")
+    expect(distribution).to_have_attribute("aria-label", re.compile("积极: .*消极: "))
+    expect(page.locator(".chart")).to_have_count(6)
+    expect(page.locator(".chart", has_text="区分").locator(".canvas")).to_have_attribute(
+        "aria-label", re.compile(r"\d"), timeout=MINUTES_MS
+    )
+    page.get_by_label("按情感筛选").select_option("positive")
+    expect(distribution).not_to_have_attribute("aria-label", re.compile("消极"))
+    for kind, magic in (("PNG", b"\x89PNG"), ("SVG", b"<svg")):
+        with page.expect_download() as waiting:
+            page.locator(".chart").first.get_by_role("button", name=kind).click()
+        data = Path(waiting.value.path()).read_bytes()
+        assert data.startswith(magic)
+        assert len(data) > 2000
+
+
+def _check_workbook(download: Download, data: bytes) -> None:
+    assert download.suggested_filename == "reviews-情感.xlsx"
+    with zipfile.ZipFile(io.BytesIO(data)) as book:
+        names = book.namelist()
+        assert any(name.startswith("xl/charts/chart") for name in names)
+        sheet = book.read("xl/worksheets/sheet2.xml").decode()
+        assert "<f>" not in sheet
+        assert f'<autoFilter ref="A1:H{ROWS + 1}"' in sheet
+        assert sheet.count("<row ") == ROWS + 1
+        assert re.search(r'<c r="A2"[^>]*s="\d+"[^>]*><v>46\d+', sheet), "dates are dates"
+        assert re.search(r'<c r="E2"[^>]*><v>0\.\d+</v>', sheet), "confidence is a number"
+
+
+class _Cutter:
+    """A way to the service that breaks each of the first connections after some bytes of the answer."""
+
+    def __init__(self, target: int, cuts: int) -> None:
+        self._target = target
+        self.cuts_left = cuts
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self._socket.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._socket.accept()
+            except OSError:
+                return
+            server = socket.create_connection(("127.0.0.1", self._target))
+            threading.Thread(target=self._pump, args=(client, server, False), daemon=True).start()
+            threading.Thread(target=self._pump, args=(server, client, True), daemon=True).start()
+
+    def _pump(self, source: socket.socket, sink: socket.socket, answer: bool) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                sink.sendall(data)
+                if answer and b'"probabilities"' in data and self.cuts_left > 0:
+                    self.cuts_left -= 1
+                    break
+        for end in (source, sink):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@contextmanager
+def cutting(service: Running, cuts: int) -> Iterator[_Cutter]:
+    cutter = _Cutter(service.http.base_url.port or 0, cuts)
+    try:
+        yield cutter
+    finally:
+        cutter.close()
+
+
+def test_a_lost_connection_redoes_no_finished_row(open_page: Open, site: Running, tmp_path: Path) -> None:
+    count, cuts = 2000, 3
+    before = site.metric("structbert_texts_total")
+    with cutting(site, cuts) as way:
+        broken = ("ERR_INCOMPLETE_CHUNKED", "ERR_CONNECTION", "ERR_EMPTY", "Failed to load")
+        page = open_page("batch", url=f"http://127.0.0.1:{way.port}/", allow=broken)
+        choose(page, review_csv(tmp_path / "a.csv", count))
+        analyse(page)
+        finish(page)
+        assert way.cuts_left == 0
+    _, data = export(page, "JSON")
+    rows = json.loads(data)
+    assert len(rows) == count
+    assert all("sentiment" in row["analysis"] for row in rows)
+    # Only what was under way when a connection broke is asked again: a few windows of 64 each time.
+    asked = site.metric("structbert_texts_total") - before
+    assert count <= asked <= count + cuts * 6 * 64, asked
+
+
+def test_stop_keeps_what_is_done_and_continue_does_the_rest(open_page: Open, tmp_path: Path) -> None:
+    page = open_page("batch", locale="en-GB", allow=("ERR_ABORTED",))
+    choose(page, review_csv(tmp_path / "a.csv", 2000))
+    analyse(page)
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator(".progress")).to_have_attribute("data-phase", "stopped")
+    page.get_by_role("button", name="Continue").click()
+    finish(page)
+    expect(page.locator(".progress")).to_contain_text("2,000 / 2,000")
+
+
+def test_the_same_text_is_asked_once(open_page: Open, site: Running, tmp_path: Path) -> None:
+    file = tmp_path / "a.txt"
+    file.write_text("这条完全一样，好评\n" * 1000, "utf-8")
+    before = site.metric("structbert_texts_total")
+    page = open_page("batch")
+    choose(page, file)
+    analyse(page)
+    finish(page)
+    assert site.metric("structbert_texts_total") - before == 1
+
+
+def test_errors_are_shown_by_row_and_exported(open_page: Open, tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    long = "长" * 600
+    file.write_text(f"评论,n\n好用,1\n{long},2\n=1+1很好,3\n<b>差评</b>,4\na\0b很差,5\n\u200b,6\n", "utf-8")
+    page = open_page("batch", locale="en-GB")
+    choose(page, file)
+    analyse(page)
+    finish(page)
+    expect(page.locator(".progress")).to_contain_text("2 without an answer")
+    page.get_by_label("Errors only").check()
+    expect(page.locator(".grid-row")).to_have_count(3)
+    expect(page.locator(".grid-row").nth(1)).to_contain_text("text_too_long")
+    page.get_by_label("Errors only").uncheck()
+    assert page.locator("main b").count() == 0
+    _, text = export(page, "CSV")
+    lines = text.decode("utf-8-sig").splitlines()
+    assert "MAX_TEXT_LENGTH" in lines[2]
+    assert lines[3].startswith("'=1+1很好,3,")
+    _, data = export(page, "Excel")
+    with zipfile.ZipFile(io.BytesIO(data)) as book:
+        assert "<f>" not in book.read("xl/worksheets/sheet2.xml").decode()
+
+
+def test_hostile_files_get_a_clear_message(open_page: Open, tmp_path: Path) -> None:
+    page = open_page("batch", locale="en-GB")
+    cases = {
+        "bomb.xlsx": (bomb(tmp_path / "bomb.xlsx"), "512 MB"),
+        "broken.xlsx": (tmp_path / "broken.xlsx", "no sound .xlsx"),
+        "old.xls": (tmp_path / "old.xls", "password"),
+        "empty.csv": (tmp_path / "empty.csv", "nothing in it"),
+    }
+    cases["broken.xlsx"][0].write_bytes(workbook([["text"]])[:-200])
+    cases["old.xls"][0].write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600)
+    cases["empty.csv"][0].write_bytes(b"")
+    for name, (file, message) in cases.items():
+        choose(page, file)
+        expect(page.get_by_role("alert")).to_contain_text(name, timeout=60_000)
+        expect(page.get_by_role("alert")).to_contain_text(message, timeout=60_000)
+    macros = tmp_path / "macros.xlsm"
+    rows = [["评论"], ["=HYPERLINK(1)很好"], ["差评"]]
+    macros.write_bytes(workbook(rows, {"xl/vbaProject.bin": b"\xd0\xcf\x11\xe0"}))
+    choose(page, macros)
+    expect(page.locator(".note")).to_contain_text("macros")
+    expect(page.locator("table.preview td").first).to_have_text("=HYPERLINK(1)很好")
+
+
+def test_a_line_of_a_gigabyte_loses_no_other_line(open_page: Open, tmp_path: Path) -> None:
+    page = open_page("batch", locale="en-GB")
+    choose(page, endless_line(tmp_path / "a.txt"))
+    expect(page.locator("table.preview td").first).to_have_text("很好用，喜欢", timeout=MINUTES_MS)
+    analyse(page)
+    finish(page)
+    expect(page.locator(".progress")).to_contain_text("2 / 2")
+    page.get_by_text("problems in the file").click()
+    expect(page.locator("details.note")).to_contain_text("Line 2 has more than a million characters")

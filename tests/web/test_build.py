@@ -1,0 +1,35 @@
+"""The built files are what the sources give, byte for byte; the sources' own checks pass."""
+
+from pathlib import Path
+
+import pytest
+
+from e2e.webtools import BUILT, WEB, build, install_packages, node
+
+pytestmark = pytest.mark.browser
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_built_page_is_current(tmp_path: Path) -> None:
+    build(tmp_path / "built")
+    found, wanted = _files(BUILT), _files(tmp_path / "built")
+    assert found.keys() == wanted.keys(), "run `make generate`"
+    assert [name for name in wanted if found[name] != wanted[name]] == [], "run `make generate`"
+
+
+def test_the_sources_are_well_typed() -> None:
+    install_packages()
+    node("node_modules/typescript/bin/tsc", "--noEmit")
+
+
+def test_the_sources_own_tests() -> None:
+    install_packages()
+    report = node("--test", *sorted((WEB / "test").glob("*.test.ts")))
+    assert "fail 0" in report
+
+
+def test_the_lock_names_no_registry() -> None:
+    assert "://registry" not in (WEB / "package-lock.json").read_text()

@@ -1,0 +1,110 @@
+// Calls to the service. Every URL is relative to the page's base, so that any path prefix works.
+import { signal } from "@preact/signals";
+import { t } from "./i18n.ts";
+import { type Answer, type Problem, type WireAnswer, toAnswer } from "./sentiment.ts";
+
+const KEY = "sentiment.api-key";
+
+export class ServiceError extends Error {
+  readonly code: string;
+  readonly status: number;
+  /** Seconds that the service asks to wait. */
+  readonly retryAfter: number;
+
+  constructor(code: string, message: string, status = 0, retryAfter = 0) {
+    super(message);
+    this.code = code;
+    this.status = status;
+    this.retryAfter = retryAfter;
+  }
+
+  /** True when the same request may well be answered a little later. */
+  get passing(): boolean {
+    return this.status === 0 || this.status === 408 || this.status === 429 || this.status >= 500;
+  }
+}
+
+/** Set while the page asks for a key; called with it, or with nothing when the person gives up. */
+export const keyWanted = signal<((key?: string) => void) | null>(null);
+let asking: Promise<string | undefined> | undefined;
+
+function askForKey(): Promise<string | undefined> {
+  asking ??= new Promise<string | undefined>((resolve) => {
+    keyWanted.value = resolve;
+  }).finally(() => {
+    asking = undefined;
+    keyWanted.value = null;
+  });
+  return asking;
+}
+
+export async function call(path: string, init: RequestInit = {}): Promise<Response> {
+  for (;;) {
+    const key = sessionStorage.getItem(KEY);
+    const headers = new Headers(init.headers);
+    if (key) headers.set("Authorization", `Bearer ${key}`);
+    let response: Response;
+    try {
+      response = await fetch(path, { ...init, headers });
+    } catch (error) {
+      if (init.signal?.aborted) throw error;
+      throw new ServiceError("offline", t("offline"));
+    }
+    if (response.status === 401) {
+      // Another call may have got a new key meanwhile.
+      if (sessionStorage.getItem(KEY) === key) {
+        const given = await askForKey();
+        if (given === undefined) throw new ServiceError("unauthorized", t("keyMissing"), 401);
+        sessionStorage.setItem(KEY, given);
+      }
+      continue;
+    }
+    if (!response.ok) throw await toError(response);
+    return response;
+  }
+}
+
+async function toError(response: Response): Promise<ServiceError> {
+  const retryAfter = Number(response.headers.get("Retry-After")) || 0;
+  try {
+    const { error } = (await response.json()) as { error: Problem };
+    return new ServiceError(error.code, error.message, response.status, retryAfter);
+  } catch {
+    return new ServiceError("http_error", `HTTP ${response.status}`, response.status, retryAfter);
+  }
+}
+
+/** Answers in the order of the texts; few texts pass before the rows of files. */
+export async function analyze(texts: string[], abort: AbortSignal): Promise<(Answer | Problem)[]> {
+  const response = await call("api/v1/sentiment/analyze/batch", {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ texts, return_details: true }),
+    signal: abort,
+  });
+  const { data } = (await response.json()) as { data: WireAnswer[] };
+  return data.map(toAnswer);
+}
+
+export interface Info {
+  version: string;
+  started_at: string;
+  problem: string | null;
+  model: null | {
+    name: string;
+    version: string;
+    digest: string;
+    engine: string;
+    precision: string;
+    max_tokens: number;
+    neutral: { low: number; high: number };
+    accuracy: Record<string, unknown>;
+  };
+  limits: { max_text_length: number; max_batch_items: number; max_body_bytes: number };
+}
+
+export const info = signal<Info | null>(null);
+
+export async function loadInfo(): Promise<void> {
+  info.value = (await (await call("api/v1/info")).json()) as Info;
+}

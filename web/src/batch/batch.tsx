@@ -1,0 +1,84 @@
+// A file of texts: choose, look, analyse, see, export.
+import { useState } from "preact/hooks";
+import { number, percent, t } from "../i18n.ts";
+import { PreviewStep } from "./preview.tsx";
+import { refused } from "./reading.ts";
+import { ResultsStep } from "./results.tsx";
+import { leave, openFile, step } from "./session.ts";
+import { MAX_ROWS } from "./types.ts";
+
+export function Batch() {
+  const now = step.value;
+  return (
+    <section aria-labelledby="batch-title">
+      <div class="row">
+        <h1 id="batch-title">{t("batchTitle")}</h1>
+        <span class="spring" />
+        {now.name !== "choose" && (
+          <button
+            type="button"
+            onClick={() => {
+              if (now.name !== "results" || confirm(t("otherFileSure"))) leave();
+            }}
+          >
+            {t("otherFile")}
+          </button>
+        )}
+      </div>
+      {now.name === "choose" && <Choose />}
+      {now.name === "preview" && <PreviewStep reading={now.reading} />}
+      {now.name === "loading" && (
+        <p class="empty" role="status">
+          {t("readingFile", { share: percent(now.reading.share.value, 0) })}
+        </p>
+      )}
+      {now.name === "results" && <ResultsStep results={now.results} />}
+    </section>
+  );
+}
+
+function Choose() {
+  const [over, setOver] = useState(false);
+  const why = refused.value;
+  return (
+    <>
+      {why && (
+        <p class="alert" role="alert">
+          {t("refused", { file: why.file })} {t(why.why, { rows: number(MAX_ROWS) })} {why.detail}
+        </p>
+      )}
+      <div
+        class={over ? "drop over" : "drop"}
+        onDragOver={(event) => {
+          event.preventDefault();
+          setOver(true);
+        }}
+        onDragLeave={() => setOver(false)}
+        onDrop={(event) => {
+          event.preventDefault();
+          setOver(false);
+          const file = event.dataTransfer?.files[0];
+          if (file) openFile(file);
+        }}
+      >
+        <p class="drop-title">{t("dropHere")}</p>
+        <p>
+          <label class="button primary" for="file">
+            {t("chooseFile")}
+          </label>
+          <input
+            id="file"
+            type="file"
+            class="off-screen"
+            accept=".csv,.tsv,.txt,.xlsx,.xlsm,.jsonl,.ndjson,text/csv,text/plain"
+            onChange={(event) => {
+              const file = event.currentTarget.files?.[0];
+              if (file) openFile(file);
+            }}
+          />
+        </p>
+        <p class="hint">{t("dropHint", { rows: number(MAX_ROWS) })}</p>
+      </div>
+    </>
+  );
+}

@@ -1,0 +1,69 @@
+// Where the batch view stands; it lives on while other views are shown.
+import { signal } from "@preact/signals";
+import { type Loaded, Reading, refused } from "./reading.ts";
+import { Run } from "./run.ts";
+import { TableData } from "./table-data.ts";
+
+export interface Results {
+  data: TableData;
+  run: Run;
+  loaded: Loaded;
+}
+
+export type Step =
+  | { name: "choose" }
+  | { name: "preview"; reading: Reading }
+  | { name: "loading"; reading: Reading }
+  | { name: "results"; results: Results };
+
+export const step = signal<Step>({ name: "choose" });
+
+export function openFile(file: File): void {
+  leave();
+  const reading = new Reading(file);
+  step.value = { name: "preview", reading };
+}
+
+refused.subscribe((why) => {
+  if (why) step.value = { name: "choose" };
+});
+
+export async function analyzeFile(reading: Reading, header: boolean, textColumn: number): Promise<void> {
+  step.value = { name: "loading", reading };
+  const loaded = await reading.load();
+  const first = header ? loaded.rows.shift() : undefined;
+  const width = loaded.rows.reduce((most, row) => Math.max(most, row.length), Math.max(first?.length ?? 0, textColumn + 1));
+  const columns = columnNames(first ?? loaded.keys, width);
+  if (!loaded.rows.length) {
+    refused.value = { file: reading.file.name, why: "emptyFile", detail: "" };
+    return;
+  }
+  const data = new TableData(reading.file.name, columns, loaded.rows, textColumn);
+  const run = new Run(data);
+  step.value = { name: "results", results: { data, run, loaded } };
+  void run.start();
+}
+
+/** A name for each column, none twice. */
+export function columnNames(given: string[], width: number): string[] {
+  const used = new Set<string>();
+  return Array.from({ length: width }, (_, index) => {
+    const wanted = given[index]?.trim() || `#${index + 1}`;
+    let name = wanted;
+    for (let n = 2; used.has(name); n++) name = `${wanted} (${n})`;
+    used.add(name);
+    return name;
+  });
+}
+
+export function leave(): void {
+  const now = step.value;
+  if (now.name === "results") now.results.run.stop();
+  if (now.name === "preview" || now.name === "loading") now.reading.close();
+  step.value = { name: "choose" };
+}
+
+addEventListener("beforeunload", (event) => {
+  const now = step.value;
+  if (now.name === "results" && now.results.data.done) event.preventDefault();
+});

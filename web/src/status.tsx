@@ -1,0 +1,135 @@
+// What serves here and how it is, in words.
+import { useEffect, useState } from "preact/hooks";
+import { info, loadInfo } from "./api.ts";
+import { dateTime, locale, number, percent, t } from "./i18n.ts";
+
+const EVERY_MS = 3000;
+
+interface Health {
+  status: "healthy" | "unhealthy" | "draining";
+  model_loaded: boolean;
+  memory_usage_mb: number;
+  total_requests: number;
+  avg_response_time_ms: number;
+}
+
+interface Figures {
+  health: Health | null;
+  /** Values by metric name; empty where /metrics is not public. */
+  metrics: Map<string, number>;
+}
+
+async function read(): Promise<Figures> {
+  // 503 is an answer here: it comes with the same report.
+  const health = (await (await fetch("health", { cache: "no-store" })).json()) as Health;
+  const response = await fetch("metrics", { cache: "no-store" });
+  return { health, metrics: parseMetrics(response.ok ? await response.text() : "") };
+}
+
+/** The samples without labels of the Prometheus text format. */
+export function parseMetrics(text: string): Map<string, number> {
+  const found = text.matchAll(/^([a-z_]+) ([-+.\deE]+)$/gm);
+  return new Map([...found].map(([, name, value]) => [name!, Number(value)]));
+}
+
+export function Status() {
+  const [figures, setFigures] = useState<Figures>({ health: null, metrics: new Map() });
+  const [error, setError] = useState("");
+  useEffect(() => {
+    let stopped = false;
+    const tick = async () => {
+      try {
+        setFigures(await read());
+        setError("");
+        if (!info.value) await loadInfo();
+      } catch {
+        setError(t("offline"));
+      }
+      if (!stopped) timer = setTimeout(tick, EVERY_MS);
+    };
+    let timer = setTimeout(tick, 0);
+    return () => {
+      stopped = true;
+      clearTimeout(timer);
+    };
+  }, []);
+
+  const { health, metrics } = figures;
+  const model = info.value?.model;
+  const accuracy = Object.entries(model?.accuracy ?? {}).filter(([, value]) => typeof value === "number");
+  return (
+    <section aria-labelledby="status-title">
+      <h1 id="status-title">{t("status")}</h1>
+      {error && <p class="alert">{error}</p>}
+      {info.value?.problem && <p class="alert">{info.value.problem}</p>}
+      {health && (
+        <p class={`health ${health.status}`}>
+          <strong>{t(health.status)}</strong> {t(`${health.status}Why`)}{" "}
+          {t(health.model_loaded ? "modelLoaded" : "modelNotLoaded")}
+        </p>
+      )}
+      <div class="columns">
+        <div class="card">
+          <h2>{t("model")}</h2>
+          <dl class="facts">
+            <Fact name={t("name")} value={model?.name} />
+            <Fact name={t("version")} value={model?.version} />
+            <Fact name={t("engine")} value={model?.engine} />
+            <Fact name={t("precision")} value={model?.precision} />
+            {accuracy.map(([precision, value]) => (
+              <Fact key={precision} name={t("accuracyOf", { precision })} value={percent(value as number)} />
+            ))}
+            <Fact
+              name={t("neutral")}
+              value={model && `${percent(model.neutral.low, 0)} – ${percent(model.neutral.high, 0)}`}
+            />
+            <Fact name={t("maxTokens")} value={model && number(model.max_tokens)} />
+            <Fact name={t("digest")} value={model?.digest} />
+          </dl>
+        </div>
+        <div class="card">
+          <h2>{t("service")}</h2>
+          <dl class="facts">
+            <Fact name={t("uptime")} value={info.value && uptime(info.value.started_at)} />
+            <Fact name={t("requests")} value={health && number(health.total_requests)} />
+            <Fact name={t("averageMs")} value={health && `${number(health.avg_response_time_ms)} ms`} />
+            <Fact name={t("active")} value={shown(metrics.get("structbert_active_requests"))} />
+            <Fact name={t("queue")} value={shown(metrics.get("structbert_queue_length"))} />
+            <Fact name={t("memory")} value={health && `${number(health.memory_usage_mb)} MiB`} />
+            <Fact name={t("serviceVersion")} value={info.value?.version} />
+            <Fact name={t("since")} value={info.value && dateTime(info.value.started_at)} />
+          </dl>
+          <p class="row">
+            <a href="docs">{t("apiDocs")}</a>
+            <a href="health">/health</a>
+            <a href="metrics">/metrics</a>
+          </p>
+        </div>
+      </div>
+    </section>
+  );
+}
+
+const shown = (value: number | undefined) => (value === undefined ? null : number(value));
+
+function Fact({ name, value }: { name: string; value: string | null | undefined }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{value || "–"}</dd>
+    </div>
+  );
+}
+
+function uptime(since: string): string {
+  const minutes = Math.max(0, Math.floor((Date.now() - Date.parse(since)) / 60_000));
+  const unit = (value: number, name: string) =>
+    value.toLocaleString(locale(), { style: "unit", unit: name, unitDisplay: "long" });
+  const days = Math.floor(minutes / 1440);
+  const hours = Math.floor((minutes % 1440) / 60);
+  const parts = [];
+  if (days) parts.push(unit(days, "day"));
+  if (hours || days) parts.push(unit(hours, "hour"));
+  if (!days) parts.push(unit(minutes % 60, "minute"));
+  return parts.join(" ");
+}

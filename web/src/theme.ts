@@ -1,0 +1,20 @@
+// Light, dark, or as the system says.
+export type Theme = "auto" | "light" | "dark";
+const KEY = "sentiment.theme";
+
+export function storedTheme(): Theme {
+  const stored = localStorage.getItem(KEY);
+  const theme = stored === "light" || stored === "dark" ? stored : "auto";
+  document.documentElement.dataset.theme = theme;
+  return theme;
+}
+
+export function storeTheme(theme: Theme): void {
+  localStorage.setItem(KEY, theme);
+  document.documentElement.dataset.theme = theme;
+}
+
+export function isDark(): boolean {
+  const { theme } = document.documentElement.dataset;
+  return theme === "dark" || (theme !== "light" && matchMedia("(prefers-color-scheme: dark)").matches);
+}
