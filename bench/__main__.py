@@ -14,7 +14,7 @@ from typing import Any
 
 from rich.console import Console
 
-from bench import latency, memory, start, throughput
+from bench import latency, memory, start, throughput, web
 from bench.measure import load_average, machine
 from bench.paths import ROOT
 from bench.report import write
@@ -34,6 +34,7 @@ PARTS: dict[str, Callable[[Console], dict[str, Any]]] = {
     "bundled": throughput.bundled,
     "memory": _figures(memory.measure),
     "start": _figures(start.measure),
+    "web": _figures(web.measure),
     "soak": _figures(memory.soak),
 }
 # Ten minutes for one figure: only when asked for.

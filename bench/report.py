@@ -154,6 +154,7 @@ SECTIONS: dict[str, Callable[[Results], tuple[str, dict[str, str]]]] = {
     "bundled": bundled,
     "memory": figures,
     "start": figures,
+    "web": figures,
     "soak": figures,
 }
 
