@@ -20,7 +20,7 @@ from starlette.types import Message, Receive, Scope, Send
 from sentiment_service.api.errors import ApiError, from_exception, log_api_error
 from sentiment_service.api.routes import problem_of
 from sentiment_service.api.schemas import Problem, error_responses
-from sentiment_service.engine.batcher import QueueFullError
+from sentiment_service.engine.batcher import ClosedError, QueueFullError
 from sentiment_service.engine.decide import Prediction
 from sentiment_service.engine.tokenise import has_lone_surrogate
 from sentiment_service.logs import log_request
@@ -188,11 +188,17 @@ class _Answer(Response):
             except TimeoutError:
                 raise ApiError(408, "request_timeout", f"nothing arrived for {limit:g} s") from None
 
-        async for rows in read_windows(
-            patient, max_length=settings.max_text_length, max_line=settings.max_body_bytes
-        ):
-            await windows.put(asyncio.create_task(self._answer(rows)))
-        await windows.put(None)
+        try:
+            async for rows in read_windows(
+                patient, max_length=settings.max_text_length, max_line=settings.max_body_bytes
+            ):
+                if self._service.draining:
+                    raise ClosedError
+                await windows.put(asyncio.create_task(self._answer(rows)))
+        except Exception as error:  # told when the answers before it are sent
+            await windows.put(asyncio.create_task(_fail(error)))
+        else:
+            await windows.put(None)
 
     async def _answer(self, rows: list[Row]) -> list[bytes]:
         good = [row.text for row in rows if row.problem is None]
@@ -259,6 +265,10 @@ async def _next(
         return waiting.result()
     finally:
         waiting.cancel()
+
+
+async def _fail(error: Exception) -> list[bytes]:
+    raise error
 
 
 async def _take(windows: asyncio.Queue[asyncio.Task[list[bytes]] | None]) -> list[bytes] | None:

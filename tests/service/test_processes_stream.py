@@ -1,0 +1,68 @@
+"""Streams against the real process: memory that stays, a stop that loses no row."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+from pathlib import Path
+
+import httpx
+
+from tests.service.running import Running, running, wait_for
+
+STREAM = "/api/v1/sentiment/analyze/stream"
+_HEAD = f"POST {STREAM} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+
+
+def _chunk(first: int, count: int) -> bytes:
+    rows = b"".join(
+        json.dumps({"id": n, "text": f"text {n}"}).encode() + b"\n" for n in range(first, first + count)
+    )
+    return f"{len(rows):x}\r\n".encode() + rows + b"\r\n"
+
+
+def _send_until_refused(service: Running, most: int) -> int:
+    """Bytes that the service takes from a client that reads no answer."""
+    sent = 0
+    with socket.create_connection(("127.0.0.1", service.http.base_url.port or 0), timeout=5) as client:
+        client.sendall(_HEAD)
+        number = 0
+        while sent < most:
+            piece = _chunk(number, 1000)
+            try:
+                client.sendall(piece)
+            except TimeoutError:
+                return sent
+            number += 1000
+            sent += len(piece)
+    return sent
+
+
+def test_a_client_that_does_not_read_is_not_read(package: Path, tmp_path: Path) -> None:
+    with running(package, tmp_path, warm_up=True) as service:
+        wait_for("readiness", service.ready)
+        most = 64 << 20
+        assert _send_until_refused(service, most) < most
+
+
+def test_a_stop_in_the_middle_is_told_after_the_answers_before_it(package: Path, tmp_path: Path) -> None:
+    with running(package, tmp_path, warm_up=True, drain_seconds=1) as service:
+        wait_for("readiness", service.ready)
+        stopped = False
+
+        lines: list[dict[str, object]] = []
+        with httpx.Client(timeout=60) as client:
+            body = b"".join(json.dumps({"id": n, "text": f"t {n}"}).encode() + b"\n" for n in range(100_000))
+            url = str(service.http.base_url) + STREAM
+            with client.stream("POST", url, content=body) as answer:
+                for line in answer.iter_lines():
+                    lines.append(json.loads(line))
+                    if not stopped:
+                        stopped = True
+                        service.parent.send_signal(signal.SIGTERM)
+        *answered, last = lines
+        assert [row["id"] for row in answered] == list(range(len(answered)))
+        assert len(answered) < 100_000
+        assert isinstance(last["error"], dict)
+        assert last["error"]["code"] == "draining"
