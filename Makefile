@@ -6,7 +6,7 @@ NAME ?= dev
 NODES ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test test-unit test-api test-web test-torch e2e bench lint generate model images cluster-up cluster-down
+.PHONY: help demo demo-down test test-unit test-api test-web test-torch e2e bench campaign lint generate model images cluster-up cluster-down
 
 help: ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -37,6 +37,9 @@ e2e: ## a real cluster
 
 bench: ## figures side by side with peers, into docs/benchmarks.md (ONLY="latency gains": parts)
 	@$(RUN) python -m bench $(ONLY)
+
+campaign: ## the long fault campaign: every fault at every write, against a real API server
+	$(RUN) python -m tests.operator.campaign
 
 lint: ## ruff, mypy --strict, import layers
 	$(RUN) ruff check .

@@ -63,5 +63,10 @@ class ClusterPaths:
         """Process id (as the host sees it) of the process that is the cluster."""
         return self.root / "pid"
 
+    @property
+    def audit_log(self) -> Path:
+        """Requests to the API server, as JSON lines; control planes without nodes keep one."""
+        return self.root / "audit.log"
+
     def component_kubeconfig(self, component: str) -> Path:
         return self.root / f"{component}.kubeconfig"

@@ -109,3 +109,25 @@ def test_a_forgotten_key_has_no_pass() -> None:
 def test_backoff_grows_to_a_limit(failures: int, dice: float) -> None:
     assert FIRST_RETRY_SECONDS / 2 <= backoff(failures, dice) <= LAST_RETRY_SECONDS * 1.5
     assert backoff(failures, 0.5) <= backoff(failures + 1, 0.5)
+
+
+def test_cancelling_ends_it_also_while_a_key_arrives() -> None:
+    """asyncio.wait_for of Python 3.11 swallows a cancellation that meets the end of what it waits for."""
+
+    async def work(_: str) -> None:
+        return
+
+    async def main() -> None:
+        for pauses in range(6):
+            queue = KeyedQueue(work, failed=lambda *_: None)
+            queue.resume()
+            task = asyncio.create_task(queue.run())
+            await asyncio.sleep(0.01)
+            queue.add("a")
+            for _ in range(pauses):
+                await asyncio.sleep(0)
+            task.cancel()
+            done, _ = await asyncio.wait([task], timeout=2)
+            assert done, f"still running, cancelled after {pauses} turns of the loop"
+
+    asyncio.run(main())

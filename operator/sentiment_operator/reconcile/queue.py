@@ -5,6 +5,7 @@ import heapq
 import random
 import time
 from collections.abc import Awaitable, Callable, Hashable
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 from prometheus_client import Histogram
@@ -103,10 +104,10 @@ class KeyedQueue(Generic[K]):
                 self._wake.clear()
                 now = self.beat_at = time.monotonic()
                 timeout = _BEAT_SECONDS if self._paused else self._dispatch(now)
-                try:
-                    await asyncio.wait_for(self._wake.wait(), timeout)
-                except TimeoutError:
-                    continue
+                # Not wait_for, which may swallow a cancellation.
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(timeout):
+                        await self._wake.wait()
         finally:
             for task in self._running.values():
                 task.cancel()

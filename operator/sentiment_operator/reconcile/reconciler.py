@@ -24,7 +24,7 @@ CHILD_KINDS = tuple(known.kind for known in CHILDREN)
 
 
 NEVER = float("inf")
-_CONFLICT = 409
+_NOT_FOUND, _CONFLICT = 404, 409
 
 
 class Api(Protocol):
@@ -105,8 +105,13 @@ class Reconciler:
         if spec:
             made = self._store.get("Deployment", namespace, name)
             desired = render(owner, spec, Surroundings(self._image, self._apis(), made))
+            created = any(
+                self._store.get(manifest["kind"], namespace, manifest["metadata"]["name"]) is None
+                for manifest in desired.apply
+            )
+            if created and wanted.get("status"):  # so they were made before
+                await self._confirm(owner, wanted)
             for manifest in desired.apply:
-                created |= self._store.get(manifest["kind"], namespace, manifest["metadata"]["name"]) is None
                 if problem := await self._ensure(owner, manifest):
                     problems.append(problem)
             problems += await self._prune(owner, wanted, desired)
@@ -173,14 +178,16 @@ class Reconciler:
         return problems
 
     async def _confirm(self, owner: Owner, wanted: Manifest) -> None:
-        """Nothing is deleted for a spec that is no longer the newest: the server is asked, not the cache."""
+        """Nothing is deleted or made anew by the cache's word alone: the server is asked."""
         now = await self._api.get(KIND, owner.namespace, owner.name)
         if now is None or any(
             now["metadata"][field] != wanted["metadata"][field] for field in ("uid", "generation")
         ):
             if now:
                 self._store.put(now)
-            raise OutdatedCacheError("the SentimentService was changed meanwhile")
+            else:
+                self._store.drop(wanted)
+            raise OutdatedCacheError("the SentimentService was changed or deleted meanwhile")
 
     async def _report(
         self, owner: Owner, wanted: Manifest, spec: SentimentServiceSpec | None, problems: list[Finding]
@@ -210,8 +217,8 @@ class Reconciler:
         try:
             self._store.put(await self._api.apply(manifest, subresource="status"))
         except ApiError as error:
-            if error.code in (404, 409):  # deleted, or made anew, since it was seen
-                return
+            if error.code in (_NOT_FOUND, _CONFLICT):
+                raise OutdatedCacheError("the SentimentService was deleted, made anew or changed") from error
             raise
         # That a new object is not ready yet is no transition.
         if previous and (changed := transition(previous, status)):
