@@ -110,16 +110,16 @@ class World:
     async def apply(self, name: str, spec: Spec, *, dry_run: bool = False) -> tuple[int, Any]:
         """Make a SentimentService, or replace it by one with just these fields: (status, answer)."""
         path, query = self._path(name), "fieldValidation=Strict" + ("&dryRun=All" if dry_run else "")
-        status, found = await self._proxy.admin("GET", path)
         body = {"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": name}, "spec": spec}
-        if status == 404:
-            return await self._proxy.admin("POST", f"{path.rpartition('/')[0]}?{query}", body)
-        # Not an apply: that would leave the defaults of the old spec where the new one is silent.
-        replaced = {**body, "metadata": found["metadata"]}
-        replaced["metadata"].pop("resourceVersion")
-        return await self._proxy.admin(
-            "PUT", f"{path}?{query}", {**replaced, "status": found.get("status", {})}
-        )
+        for _ in range(20):
+            status, found = await self._proxy.admin("GET", path)
+            if status == 404:
+                return await self._proxy.admin("POST", f"{path.rpartition('/')[0]}?{query}", body)
+            # Not an apply: that would leave the defaults of the old spec where the new one is silent.
+            status, answer = await self._proxy.admin("PUT", f"{path}?{query}", {**found, "spec": spec})
+            if status != 409:  # the operator wrote the status meanwhile
+                break
+        return status, answer
 
     async def delete(self, name: str) -> None:
         """Delete it; Kubernetes deletes what it owns."""
