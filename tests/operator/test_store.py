@@ -84,11 +84,19 @@ def test_what_is_known_already_concerns_nobody() -> None:
 def test_what_nobody_reads_is_not_kept() -> None:
     store = Store()
     mine = {"manager": "sentiment-operator", "operation": "Apply", "fieldsV1": {}}
-    managers = [mine, {"manager": "kubectl", "operation": "Update"}, {**mine, "subresource": "status"}]
+    scaler = {"manager": "hpa", "operation": "Update", "subresource": "scale"}
+    scaler["fieldsV1"] = {"f:spec": {"f:replicas": {}, "f:paused": {}}}  # type: ignore[assignment]
+    managers = [
+        mine,
+        {"manager": "kubectl", "operation": "Update"},
+        {**mine, "subresource": "status"},
+        scaler,
+    ]
     applied = {"kubectl.kubernetes.io/last-applied-configuration": "{}", "note": "kept"}
     made = child("Service")
     made["metadata"] |= {"managedFields": managers, "annotations": applied}
     store.put(made)
     [seen] = store.of(KEY, "Service")
-    assert seen["metadata"]["managedFields"] == [mine]
+    # Who else owns the number of replicas decides who may set it.
+    assert seen["metadata"]["managedFields"] == [mine, {**scaler, "fieldsV1": {"f:spec": {"f:replicas": {}}}}]
     assert seen["metadata"]["annotations"] == {"note": "kept"}

@@ -124,18 +124,22 @@ class Store:
 def _trimmed(obj: Manifest) -> Manifest:
     """An object without what nothing here reads."""
     meta = dict(obj["metadata"])
-    # Other managers' fields are theirs, and what this operator applied is compared for children only.
-    mine = [
-        entry
-        for entry in meta.pop("managedFields", ())
-        if entry["manager"] == MANAGER and entry["operation"] == "Apply" and not entry.get("subresource")
-    ]
-    if mine and obj["kind"] != KIND:
-        meta["managedFields"] = mine
+    managers = meta.pop("managedFields", ())
+    if obj["kind"] not in (KIND, "Pod") and (kept := [slim for one in managers if (slim := _slim(one))]):
+        meta["managedFields"] = kept
     if _LAST_APPLIED in (meta.get("annotations") or {}):
         meta["annotations"] = {k: v for k, v in meta["annotations"].items() if k != _LAST_APPLIED}
     rest = {name: value for name, value in obj.items() if obj["kind"] != "Pod" or name != "spec"}
     return {**rest, "metadata": meta}
+
+
+def _slim(entry: Manifest) -> Manifest | None:
+    """Who owns which fields: ours wholly, of others only whether they hold the number of replicas."""
+    if entry["manager"] == MANAGER and entry["operation"] == "Apply" and not entry.get("subresource"):
+        return entry
+    if "f:replicas" in entry.get("fieldsV1", {}).get("f:spec", {}):
+        return {**entry, "fieldsV1": {"f:spec": {"f:replicas": {}}}}
+    return None
 
 
 def _place(obj: Manifest) -> _Place:

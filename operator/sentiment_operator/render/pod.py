@@ -102,8 +102,9 @@ def _pod(owner: Owner, spec: SentimentServiceSpec, image: str) -> dict[str, Any]
         pod["volumes"].append({"name": "api-keys", "secret": {**source, "defaultMode": 0o440}})
     if spec.image.pull_secrets:
         pod["imagePullSecrets"] = [{"name": name} for name in spec.image.pull_secrets]
-    if spec.pod.service_account_name:
-        pod["serviceAccountName"] = spec.pod.service_account_name
+    # Always said: the API server copies it into the deprecated `serviceAccount`, and takes it back from there
+    # when it is no longer applied.
+    pod["serviceAccountName"] = spec.pod.service_account_name or "default"
     return pod
 
 

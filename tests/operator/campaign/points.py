@@ -97,6 +97,9 @@ async def drawn_change(world: World, schema: Schema, dice: random.Random, number
         # An unbound claim can't be resized, and without nodes none is ever bound.
         for spec in (before, after):
             spec.get("storage", {}).pop("size", None)
+            # A number that is not given is left as it is, whatever that was.
+            if spec.get("autoscaling", {}).get("type", "None") == "None":
+                spec.setdefault("replicas", 1)
         if not await _valid(world, name, before) or not await _valid(world, name, after):
             continue
         await world.apply(name, before)

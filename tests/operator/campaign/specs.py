@@ -19,6 +19,14 @@ _BY_NAME: dict[str, tuple[str, ...]] = {
     "reference": ("service:2", "registry.example.com/service:3"),
     "path": ("/", "/sentiment"),
 }
+# So do these: what they let through is not always an address or an amount.
+_BY_PATTERN: dict[str, tuple[str, ...]] = {
+    r"^[0-9a-fA-F.:]+/[0-9]{1,3}$": ("10.0.0.0/8", "192.168.0.0/16"),
+    r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$": ("1", "2", "3"),
+    r"^https?://\S+$": ("http://prometheus.monitoring:9090",),
+    r"^https?://[A-Za-z0-9.-]+:[0-9]{1,5}(/\S*)?$": ("http://otel-collector:4318",),
+    r"^(\*|https?://[A-Za-z0-9.:_\[\]-]+)$": ("*", "https://shop.example.com"),
+}
 
 
 def leaves(schema: Schema, at: Path = ()) -> Iterator[tuple[Path, Schema]]:
@@ -55,6 +63,8 @@ def draw(schema: Schema, name: str, dice: random.Random) -> Any:
         return _draw_object(schema, dice)
     if name in _BY_NAME:
         return dice.choice(_BY_NAME[name])
+    if schema.get("pattern") in _BY_PATTERN:
+        return dice.choice(_BY_PATTERN[schema["pattern"]])
     if pattern := schema.get("pattern"):
         return rstr.Rstr(dice).xeger(pattern)[: schema.get("maxLength", 40)]
     return dice.choice(["alpha", "beta", "gamma"])

@@ -34,6 +34,8 @@ class Outcome:
     objects: dict[str, Any]
     applied: Counter[tuple[str, ...]] = field(default_factory=Counter)
     writes: int = 0
+    # What the API server refused of the children, in the status' words.
+    refusal: str = ""
 
     def differences(self, other: "Outcome", *, counts: bool = True) -> list[str]:
         """Sentences; none when both are the same."""
@@ -60,6 +62,7 @@ class World:
         self._relist = relist_seconds
         self._incarnation = 0
         self._reaper: asyncio.Task[None] | None = None
+        self._refusal = ""
 
     async def __aenter__(self) -> "World":
         body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.lane.name}}
@@ -141,7 +144,7 @@ class World:
             applied = Counter(
                 {(*what, obj.replace(name, "NAME")): n for (*what, obj), n in self.lane.applied.items()}
             )
-            found = Outcome(objects, applied, writes)
+            found = Outcome(objects, applied, writes, self._refusal)
             late = time.monotonic() > deadline
             if same_as is not None:
                 if late or not same_as.differences(found, counts=False):
@@ -170,6 +173,14 @@ class World:
         uid = owner["metadata"].get("uid", "none")
         objects: dict[str, Any] = {}
         calm = True
+        self._refusal = next(
+            (
+                condition["message"]
+                for condition in owner.get("status", {}).get("conditions", ())
+                if condition["reason"] == "ApplyFailed"
+            ),
+            "",
+        )
         if "uid" in owner["metadata"]:
             objects[KIND] = _masked(owner, name, self.lane.name, uid, exact)
         for kind in CHILDREN:
@@ -181,6 +192,8 @@ class World:
                     if kind.kind == "Deployment":
                         calm &= _rolled_out(item)
                     masked = _masked(item, name, self.lane.name, uid, exact)
+                    if kind.kind == "Deployment" and "replicas" not in owner.get("spec", {}) and not exact:
+                        _without_number(masked)
                     objects[f"{kind.kind}/{masked['metadata']['name']}"] = masked
         return objects, calm and not (objects and KIND not in objects)
 
@@ -277,6 +290,13 @@ def _masked(obj: Manifest, name: str, namespace: str, owner_uid: str, exact: boo
     text = json.dumps(obj, sort_keys=True).replace(owner_uid, "OWNER").replace(namespace, "NAMESPACE")
     text = re.sub(rf"\b{re.escape(name)}\b", "NAME", text)
     return json.loads(_REPLICA_SET.sub("REPLICASET", _TIMES.sub("TIME", text)))
+
+
+def _without_number(deployment: Manifest) -> None:
+    """An autoscaler begins with the number that it finds."""
+    deployment["spec"].pop("replicas", None)
+    for fields in deployment["metadata"]["managedFields"].values():
+        fields.get("f:spec", {}).pop("f:replicas", None)
 
 
 def _first_difference(one: Any, other: Any, path: str = "") -> str:
