@@ -107,6 +107,10 @@ class Operator:
             r'sentiment_operator_api_calls_total\{code="\d+",kind="(?!Lease)\w+",verb="(?:PATCH|POST|DELETE)"\}'
         )
 
+    def leads(self) -> float:
+        """1 if it holds the Lease."""
+        return self._sum("sentiment_operator_leader")
+
     def passes(self) -> float:
         """Passes so far."""
         return self._sum(r"sentiment_operator_pass_duration_seconds_count\{[^}]*\}")

@@ -364,7 +364,10 @@ def test_time_changes_only_with_the_status() -> None:
 def test_events_come_on_transitions_only() -> None:
     starting = status_of(saw(STARTING))
     ready = status_of(saw(GOOD), starting)
-    assert transition({}, starting) == ("Normal", "Starting", "0 of 1 pods answer.")
+    assert transition({}, starting) is None
+    assert transition(status_of(saw()), starting) is None, "one step of a start to the next"
+    refused = status_of(saw(problems=[Finding("ApplyFailed", "no")]))
+    assert transition({}, refused) == ("Warning", "ApplyFailed", "no")
     assert transition(starting, ready) == ("Normal", "Ready", "1 pod answers.")
     assert transition(ready, ready) is None
     crashed = status_of(saw(STARTING, pods=[pod(containerStatuses=[CRASH])]), ready)

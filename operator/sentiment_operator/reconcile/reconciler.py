@@ -220,8 +220,7 @@ class Reconciler:
             if error.code in (_NOT_FOUND, _CONFLICT):
                 raise OutdatedCacheError("the SentimentService was deleted, made anew or changed") from error
             raise
-        # That a new object is not ready yet is no transition.
-        if previous and (changed := transition(previous, status)):
+        if changed := transition(previous, status):
             try:
                 await self._api.record_event(wanted, *changed, now=self._now())
             except ApiError as error:  # the status says it too

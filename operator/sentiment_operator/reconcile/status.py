@@ -100,14 +100,24 @@ def _condition(kind: str, state: State, generation: int, before: Manifest | None
 
 
 def transition(before: Manifest, after: Manifest) -> tuple[str, str, str] | None:
-    """(event type, reason, message) when Ready, or else Degraded, changed status or reason; else None."""
+    """(event type, reason, message) when Ready, or else Degraded, changed status or reason; else None.
+
+    Steps on the way are none: that a new object is not ready yet, that a roll-out went from one to the next.
+    """
+    degraded, was_degraded = (_is(status, "Degraded") for status in (after, before))
     for kind in ("Ready", "Degraded"):
         old, new = condition_of({"status": before}, kind), condition_of({"status": after}, kind)
         if new is None or (old and (old["status"], old["reason"]) == (new["status"], new["reason"])):
             continue
-        if kind == "Degraded" and old is None and new["status"] == "False":
+        if old is None and new["status"] == "False" and not degraded:
             continue
-        degraded = condition_of({"status": after}, "Degraded")
-        bad = degraded is not None and degraded["status"] == "True"
-        return "Warning" if bad else "Normal", new["reason"], new["message"]
+        same = old is not None and old["status"] == new["status"]
+        if same and _is(after, "Progressing") and not degraded and not was_degraded:
+            continue
+        return "Warning" if degraded else "Normal", new["reason"], new["message"]
     return None
+
+
+def _is(status: Manifest, kind: str) -> bool:
+    condition = condition_of({"status": status}, kind)
+    return condition is not None and condition["status"] == "True"

@@ -169,7 +169,9 @@ class World:
 
     async def _observe(self, name: str, exact: bool) -> tuple[dict[str, Any], bool]:
         """(masked objects, whether Kubernetes' own controllers are done)."""
-        owner = (await self._proxy.admin("GET", self._path(name)))[1]
+        status, owner = await self._proxy.admin("GET", self._path(name))
+        if status == 404:
+            owner = {"metadata": {}}
         uid = owner["metadata"].get("uid", "none")
         objects: dict[str, Any] = {}
         calm = True

@@ -1,0 +1,85 @@
+"""What Argo CD and Flux make of our statuses."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lupa import LuaRuntime  # type: ignore[import-untyped]
+from sentiment_operator.api.v1alpha1 import SentimentServiceSpec
+from sentiment_operator.reconcile.conditions import Observed
+from sentiment_operator.reconcile.status import compute_status
+
+from .objects import OWNER, deployment, pod, waiting
+
+HEALTH = Path(__file__).parents[2] / "manifests" / "argocd" / "health.lua"
+
+READY = deployment(replicas=1, updatedReplicas=1, readyReplicas=1, availableReplicas=1)
+STARTING = deployment(replicas=1, updatedReplicas=1)
+CRASHING = pod(containerStatuses=[waiting("server", "CrashLoopBackOff", "back-off")])
+ASLEEP = SentimentServiceSpec.model_validate({"replicas": 0})
+
+
+def service(made: dict[str, Any], *pods: dict[str, Any], asleep: bool = False, generation: int = 1) -> Any:
+    """A SentimentService as the operator leaves it; generation 2: its newest spec was not seen yet."""
+    spec = ASLEEP if asleep else SentimentServiceSpec.model_validate({})
+    seen = Observed(spec, {"Deployment": made}, list(pods))
+    status = compute_status(OWNER, 1, seen, {}, "2026-01-01T00:00:00Z")
+    return {"metadata": {"generation": generation}, "status": status}
+
+
+CASES = {
+    "ready": (service(READY), "Healthy", "Current"),
+    "starting": (service(STARTING), "Progressing", "InProgress"),
+    "crashing": (service(STARTING, CRASHING), "Degraded", "InProgress"),
+    "asleep": (service(deployment(), asleep=True), "Suspended", "InProgress"),
+    "not seen": (service(READY, generation=2), "Progressing", "InProgress"),
+    "new": ({"metadata": {"generation": 1}}, "Progressing", "Current"),
+}
+
+
+def argo(obj: dict[str, Any]) -> str:
+    """The health that Argo CD would show: it runs the script with `obj` set."""
+    lua = LuaRuntime(unpack_returned_tuples=True)
+    lua.globals().obj = lua.table_from(obj, recursive=True)
+    answer = lua.execute(HEALTH.read_text())
+    assert answer["message"]
+    return str(answer["status"])
+
+
+def kstatus(obj: dict[str, Any]) -> str:
+    """The generic rules of kstatus (sigs.k8s.io/cli-utils, pkg/kstatus), by which Flux waits."""
+    status = obj.get("status", {})
+    if status.get("observedGeneration", obj["metadata"]["generation"]) != obj["metadata"]["generation"]:
+        return "InProgress"
+    conditions = {condition["type"]: condition["status"] for condition in status.get("conditions", ())}
+    if conditions.get("Reconciling") == "True":
+        return "InProgress"
+    if conditions.get("Stalled") == "True":
+        return "Failed"
+    if conditions.get("Ready", "True") != "True":
+        return "InProgress"
+    return "Current"
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_argo_cd_shows_the_health(case: str) -> None:
+    obj, health, _ = CASES[case]
+    assert argo(obj) == health
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_flux_waits_by_the_conditions(case: str) -> None:
+    obj, _, wanted = CASES[case]
+    assert kstatus(obj) == wanted
+
+
+def test_conditions_are_of_the_standard_form() -> None:
+    for condition in service(READY)["status"]["conditions"]:
+        assert condition.keys() == {
+            "type",
+            "status",
+            "reason",
+            "message",
+            "lastTransitionTime",
+            "observedGeneration",
+        }

@@ -1,0 +1,139 @@
+"""The operator has just the rights that it uses, and misses none."""
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+from sentiment_operator.api.kinds import CHILDREN, Kind
+from sentiment_operator.api.v1alpha1 import API_VERSION, GROUP, KIND, PLURAL
+
+from .conftest import ACCOUNT, NAMESPACE, ROOT, Api, KubectlError, wait_for
+from .specs import AUTOSCALED, FULL
+
+if TYPE_CHECKING:
+    from e2e.cluster.paths import ClusterPaths
+
+pytestmark = pytest.mark.api
+
+Right = tuple[str, str, str]  # verb, group, resource[/subresource]
+USER = f"system:serviceaccount:{NAMESPACE}:{ACCOUNT}"
+# Asked by an admission plugin of OpenShift's about owner references, not by a request.
+_NOT_REQUESTED = ("update", GROUP, f"{PLURAL}/finalizers")
+_KEDA = {"storage": {"accessMode": "ReadWriteMany"}, "autoscaling": {"type": "KEDA"}}
+
+
+def granted() -> set[Right]:
+    """What manifests/install gives to the service account."""
+    objects = list(yaml.safe_load_all((ROOT / "manifests/install/operator.yaml").read_text()))
+    bound = {
+        (item["roleRef"]["kind"], item["roleRef"]["name"])
+        for item in objects
+        if item["kind"] in ("RoleBinding", "ClusterRoleBinding")
+        and {"kind": "ServiceAccount", "name": ACCOUNT, "namespace": NAMESPACE} in item["subjects"]
+    }
+    return {
+        (verb, group, resource)
+        for item in objects
+        if (item["kind"], item["metadata"]["name"]) in bound
+        for rule in item["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+
+
+def requested(control_plane: "ClusterPaths") -> Iterator[tuple[Right, int]]:
+    """What the service account asked for so far, and the answers' codes."""
+    for line in control_plane.audit_log.read_text().splitlines():
+        entry = json.loads(line)
+        if entry["user"]["username"] != USER or "objectRef" not in entry:
+            continue
+        about = entry["objectRef"]
+        code = entry["responseStatus"]["code"]
+        resource = "/".join(filter(None, (about["resource"], about.get("subresource", ""))))
+        yield (entry["verb"], about.get("apiGroup", ""), resource), code
+        if entry["verb"] == "patch" and code == 201:  # an apply of what was not there
+            yield ("create", about.get("apiGroup", ""), resource), code
+
+
+@pytest.fixture
+def optional_kinds(api: Api) -> Iterator[None]:
+    """Small definitions of the optional kinds, installed after the operator was."""
+    definitions = [_definition(kind) for kind in CHILDREN if kind.optional]
+    for definition in definitions:
+        api("apply", "--server-side", "-f", "-", stdin=definition)
+    yield
+    for definition in definitions:
+        api("delete", "crd", definition["metadata"]["name"])
+
+
+def _definition(kind: Kind) -> dict[str, Any]:
+    anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    version = {"name": kind.version, "served": True, "storage": True, "schema": {"openAPIV3Schema": anything}}
+    names = {"kind": kind.kind, "plural": kind.plural, "singular": kind.kind.lower()}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {
+            "name": f"{kind.plural}.{kind.group}",
+            "annotations": {"api-approved.kubernetes.io": "unapproved, for a test"},
+        },
+        "spec": {"group": kind.group, "names": names, "scope": "Namespaced", "versions": [version]},
+    }
+
+
+def _apply(api: Api, namespace: str, spec: dict[str, Any]) -> None:
+    made = {"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": "reviews"}, "spec": spec}
+    verb = "replace" if api("-n", namespace, "get", PLURAL, "-o", "name") else "create"
+    api("-n", namespace, verb, "-f", "-", stdin=made)
+
+
+@pytest.mark.usefixtures("optional_kinds", "operator")
+def test_every_right_is_used_and_none_is_missing(
+    api: Api, control_plane: "ClusterPaths", namespace: str
+) -> None:
+    basic = {"persistentvolumeclaims", "services", "deployments"}
+    # In the way: a foreign object of each kind that the operator must look at before it backs off.
+    in_the_way = [
+        {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": {"name": "reviews"}}
+        for kind in CHILDREN
+        if kind.optional
+    ]
+    for foreign in in_the_way:
+        api("-n", namespace, "create", "-f", "-", stdin=foreign)
+    full = {**FULL, "storage": AUTOSCALED["storage"]}
+    _apply(api, namespace, full)
+    wait_for("all of full", lambda: basic | {"ingresses"} <= _kinds(api, namespace), 60)
+    for kind in CHILDREN:
+        if kind.optional:
+            api("-n", namespace, "delete", kind.plural, "reviews")
+    for spec in (full, AUTOSCALED, _KEDA, {"storage": AUTOSCALED["storage"]}):
+        _apply(api, namespace, spec)
+        wait_for("status", lambda: _seen(api, namespace), 60)
+    wait_for("nothing but the basics", lambda: _kinds(api, namespace) <= basic | {"poddisruptionbudgets"}, 60)
+    answers = list(requested(control_plane))
+    assert {right for right, code in answers if code == 403} == set()
+    used = {right for right, _ in answers}
+    assert granted() - used - {_NOT_REQUESTED} == set()
+
+
+def _seen(api: Api, namespace: str) -> bool:
+    found = api.get("-n", namespace, "sentimentservice", "reviews")
+    return bool(found.get("status", {}).get("observedGeneration") == found["metadata"]["generation"])
+
+
+def _kinds(api: Api, namespace: str) -> set[str]:
+    names = [f"{kind.plural}.{kind.group}" if kind.group else kind.plural for kind in CHILDREN]
+    mine = "app.kubernetes.io/managed-by=sentiment-operator"
+    found = api("-n", namespace, "get", ",".join(names), "-o", "name", "-l", mine)
+    kinds = {kind.kind.lower(): kind.plural for kind in CHILDREN}
+    return {kinds[line.split("/")[0].split(".")[0]] for line in found.split()}
+
+
+def test_secrets_are_never_read(api: Api) -> None:
+    for verb in ("get", "list", "watch"):
+        with pytest.raises(KubectlError):  # it says no with its exit code
+            api("auth", "can-i", verb, "secrets", "--as", USER, "--all-namespaces")
+    assert api("auth", "can-i", "list", "pods", "--as", USER, "--all-namespaces").strip() == "yes"
