@@ -65,6 +65,7 @@ class Election:
         self._changed = changed
         self._seen: Manifest | None = None
         self._seen_at = 0.0
+        self._lasts = 0
         self._renewed_at = float("-inf")
 
     def may_write(self) -> bool:
@@ -135,7 +136,8 @@ class Election:
         except ApiError as error:
             if error.code != _NOT_FOUND:
                 raise
-            self._seen, self.holder = None, ""
+            # Deleted by hand: whoever held it goes on writing until it notices.
+            self._seen = None
             return
         self._note(found)
 
@@ -146,12 +148,10 @@ class Election:
         ):
             self._seen, self._seen_at = lease, clock()
         self.holder = lease["spec"].get("holderIdentity") or ""
+        self._lasts = lease["spec"].get("leaseDurationSeconds") or self._terms.lease_seconds
 
     def _taken(self) -> bool:
-        if not self._seen or self.holder in ("", self._identity):
-            return False
-        lasts = self._seen["spec"].get("leaseDurationSeconds") or self._terms.lease_seconds
-        return clock() < self._seen_at + lasts
+        return self.holder not in ("", self._identity) and clock() < self._seen_at + self._lasts
 
     def _record(self, holder: str, before: Manifest | None, lease_seconds: int = 0) -> Manifest:
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
