@@ -115,6 +115,7 @@ def test_a_released_lease_is_taken_at_once() -> None:
 def test_a_deleted_lease_is_made_anew() -> None:
     async def play(server: Server, elections: list[Election], _: list[Line]) -> None:
         await until(lambda: leader(elections) is not None)
+        await until(lambda: all(election.holder for election in elections))
         server.lease = None
         await until(lambda: server.lease is not None)
         await until(lambda: leader(elections) is not None)
