@@ -39,7 +39,9 @@ class Running:
         self._log = log
         self.parent = psutil.Process(process.pid)
         port = wait_for("the port", lambda: [e["port"] for e in self.logs() if e["message"] == "listening"])
-        self.http = httpx.Client(base_url=f"http://127.0.0.1:{port[0]}", timeout=20)
+        # A new connection for each request, so that the workers share them.
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
+        self.http = httpx.Client(base_url=f"http://127.0.0.1:{port[0]}", timeout=20, limits=limits)
 
     def logs(self) -> list[dict[str, Any]]:
         lines = self._log.read_text("utf-8").splitlines()
@@ -56,8 +58,7 @@ class Running:
         return [child for child in self.parent.children() if not _is_engine(child)]
 
     def analyze(self, text: str = "好", timeout: float = 20) -> httpx.Response:
-        # A connection of its own, so that the workers share the requests.
-        return httpx.post(str(self.http.base_url) + ANALYZE, json={"text": text}, timeout=timeout)
+        return self.http.post(ANALYZE, json={"text": text}, timeout=timeout)
 
     def ready(self) -> bool:
         return self.http.get("/readyz").status_code == 200

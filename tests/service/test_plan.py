@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from sentiment_service.engine.plan import BULK_SHARE, MAX_WASTE, Candidate, budget, choose, leads_bulk
+from sentiment_service.engine.plan import (
+    BULK_SHARE,
+    MAX_WASTE,
+    Candidate,
+    budget,
+    choose,
+    leads_bulk,
+    rows,
+    usual_widths,
+    width,
+)
 
 CANDIDATES = st.lists(st.builds(Candidate, st.integers(1, 512), st.integers(1, 64)), min_size=1, max_size=80)
 
@@ -16,9 +26,9 @@ def test_a_batch_keeps_every_limit(waiting: list[Candidate], max_tokens: int) ->
     assert picks[0] == 0
     assert len(set(picks)) == len(picks)
     if len(batch) > 1:
-        padded = max(one.tokens for one in batch) * len(batch)
+        padded = width(max(one.tokens for one in batch)) * len(batch)
         assert padded <= max_tokens
-        assert padded <= MAX_WASTE * sum(one.tokens for one in batch)
+        assert padded <= MAX_WASTE * sum(width(one.tokens) for one in batch)
         assert len(batch) <= min(one.max_batch for one in batch)
 
 
@@ -35,12 +45,12 @@ def test_all_that_waits_is_answered(waiting: list[Candidate], max_tokens: int) -
 @given(st.integers(1, 64), st.integers(1, 64), st.integers(1, 512))
 def test_equal_lengths_fill_the_budget(count: int, tokens: int, max_tokens: int) -> None:
     batch = choose([Candidate(tokens, 64)] * count, max_tokens)
-    assert len(batch) == max(1, min(count, max_tokens // tokens))
+    assert len(batch) == rows(max(1, min(count, max_tokens // width(tokens))))
 
 
 def test_the_nearest_in_length_join_first() -> None:
-    waiting = [Candidate(tokens, 32) for tokens in (20, 200, 21, 5, 19)]
-    assert sorted(choose(waiting, 63)) == [0, 2, 4]
+    waiting = [Candidate(tokens, 32) for tokens in (20, 200, 22, 5, 23)]
+    assert sorted(choose(waiting, 72)) == [0, 2, 4]
 
 
 @given(st.integers(0, 1000))
@@ -60,3 +70,18 @@ def test_what_waits_is_shared_by_all_streams(waiting: int, parallel: int, max_to
     tokens = budget(waiting, parallel, max_tokens)
     assert 1 <= tokens <= max_tokens
     assert tokens == max_tokens or tokens * parallel >= waiting
+
+
+@given(st.integers(1, 5000))
+def test_shapes_come_from_a_grid_that_wastes_little(tokens: int) -> None:
+    assert tokens <= width(tokens) < tokens + 32
+    assert width(width(tokens)) == width(tokens)
+    assert rows(tokens) <= tokens
+    assert rows(rows(tokens)) == rows(tokens)
+
+
+@given(st.integers(3, 512))
+def test_no_usual_shape_is_longer_than_the_model_takes(max_tokens: int) -> None:
+    widths = usual_widths(max_tokens)
+    assert widths == sorted(set(widths))
+    assert widths[-1] <= max_tokens

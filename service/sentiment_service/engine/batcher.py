@@ -10,7 +10,7 @@ from itertools import chain, islice
 from typing import NamedTuple
 
 from sentiment_service.engine.frames import Ids, Logits
-from sentiment_service.engine.plan import Candidate, budget, choose, leads_bulk
+from sentiment_service.engine.plan import Candidate, budget, choose, leads_bulk, width
 from sentiment_service.engine.process import Answer, EngineFailedError
 
 # Only so many waiting sequences are looked at for one batch, so that a decision stays cheap.
@@ -191,7 +191,7 @@ class Batcher:
     async def _execute(self, batch: list[_Work]) -> None:
         begin = time.perf_counter()
         ids = [work.ids for work in batch]
-        padded = len(batch) * max(map(len, ids))
+        padded = len(batch) * width(max(map(len, ids)))
         try:
             answer = await self._run(ids, padded * (self._seconds_per_token or _GUESSED_SECONDS_PER_TOKEN))
         except asyncio.CancelledError:

@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import ctypes
 import json
+import mmap
 import os
+import select
 import signal
 import socket
 import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sentiment_service.engine import frames
 from sentiment_service.engine.files import verify
 from sentiment_service.engine.frames import Kind
+from sentiment_service.engine.plan import usual_widths, width
 from sentiment_service.engine.protocol import Engine, ModelLoadError
 
 if TYPE_CHECKING:
@@ -29,9 +33,11 @@ if TYPE_CHECKING:
 
 # A small run at load: what loads but cannot answer is a failed load. Every vocabulary holds these ids.
 PROBE = (1, 2, 3)
+# After so long without a message, one usual shape is made ready, then the next.
+_QUIET_SECONDS = 0.05
 
 
-def create(kind: str, directory: Path, threads: int) -> Engine:
+def create(kind: str, directory: Path, threads: int, precision: str) -> Engine:
     """The only place where an engine is chosen. auto: OpenVINO for an IR, torch for a checkpoint alone."""
     model = directory / "model.xml"
     if kind == "torch" or (kind == "auto" and not model.is_file()):
@@ -44,53 +50,64 @@ def create(kind: str, directory: Path, threads: int) -> Engine:
         raise ModelLoadError(f"ENGINE={kind}: {directory} holds no model.xml; ENGINE=torch runs a checkpoint")
     from sentiment_service.engine.openvino_engine import OpenVinoEngine
 
-    return OpenVinoEngine(model, threads)
+    return OpenVinoEngine(model, threads, precision)
 
 
 class Child:
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         self._sending = threading.Lock()
+        self._engine: Engine
+        self._max_tokens = 0
 
     def serve(self) -> int:
         first = frames.receive(self._sock)
         if first is None:
             return 0
         try:
-            engine = self._load(json.loads(first[1]))
+            self._load(json.loads(first[1]))
         except Exception as error:  # whatever it is, the parent is told and the process ends
             self._send(Kind.FAILED, (str(error) or type(error).__name__).encode("utf-8", "backslashreplace"))
             return 1
-        self._send(Kind.LOADED, json.dumps({"parallel": engine.parallel}).encode())
-        with ThreadPoolExecutor(engine.parallel, thread_name_prefix="infer") as pool:
-            while (received := frames.receive(self._sock)) is not None:
+        parallel = self._engine.parallel
+        self._send(Kind.LOADED, json.dumps({"parallel": parallel}).encode())
+        cold = usual_widths(self._max_tokens) * parallel
+        with ThreadPoolExecutor(parallel, thread_name_prefix="infer") as pool:
+            while True:
+                if cold and not select.select([self._sock], [], [], _QUIET_SECONDS)[0]:
+                    self._infer([range(1, cold.pop(0) + 1)])
+                    continue
+                received = frames.receive(self._sock)
+                if received is None:
+                    # Not waiting for a run that nobody reads any more.
+                    os._exit(0)
                 kind, payload = received
                 if kind is Kind.RUN:
-                    pool.submit(self._run, engine, payload)
+                    pool.submit(self._run, payload)
                 elif kind is Kind.PING:
                     self._send(Kind.PONG)
                 elif kind is Kind.TRIM:
                     trim()
-            # Not waiting for a run that nobody reads any more.
-            os._exit(0)
 
-    def _load(self, order: dict[str, Any]) -> Engine:
+    def _load(self, order: dict[str, Any]) -> None:
         directory = Path(order["directory"])
+        self._max_tokens = order["max_tokens"]
         with ThreadPoolExecutor(1) as pool:
             # Hashing and importing take about as long as each other, and hashing needs no GIL.
             verified = pool.submit(verify, directory, order["files"])
-            engine = create(order["engine"], directory, order["threads"])
-            engine.load()
+            self._engine = create(order["engine"], directory, order["threads"], order["precision"])
+            self._engine.load()
             verified.result()
         try:
-            probed = infer(engine, [PROBE])
+            probed = self._infer([PROBE])
         except Exception as error:
             raise ModelLoadError(f"the model loads but does not answer: {error}") from error
         if not all(map(_finite, probed.ravel().tolist())):
             raise ModelLoadError("the model loads but answers NaN or infinity")
-        return engine
+        trim()
+        forget_mapped(directory)
 
-    def _run(self, engine: Engine, payload: bytes) -> None:
+    def _run(self, payload: bytes) -> None:
         import numpy as np
 
         words = np.frombuffer(payload, dtype=np.uint32)
@@ -99,32 +116,31 @@ class Child:
         batch = np.split(words[2 + rows :], ends[:-1])
         begin = time.perf_counter()
         try:
-            logits = infer(engine, batch)
+            logits = self._infer(batch)
         except Exception as error:  # the answer to this run; the next may go well
             self._send(Kind.ERROR, frames.pack_error(number, str(error) or type(error).__name__))
             return
         seconds = time.perf_counter() - begin
         self._send(Kind.ANSWER, frames.pack_answer(number, seconds, logits.astype(np.float32).tobytes()))
 
+    def _infer(self, batch: Any) -> NDArray[np.float32]:
+        """Pad the rows of ids to one width, run once; shape [rows, 2]."""
+        import numpy as np
+
+        columns = min(width(max(len(ids) for ids in batch)), self._max_tokens)
+        input_ids = np.zeros((len(batch), columns), dtype=np.int64)
+        attention_mask = np.zeros_like(input_ids)
+        for row, ids in enumerate(batch):
+            input_ids[row, : len(ids)] = ids
+            attention_mask[row, : len(ids)] = 1
+        logits = self._engine.infer(input_ids, attention_mask)
+        if logits.shape != (len(batch), 2):
+            raise RuntimeError(f"the model answered shape {logits.shape}, not {(len(batch), 2)}")
+        return logits
+
     def _send(self, kind: Kind, payload: bytes = b"") -> None:
         with self._sending:
             self._sock.sendall(frames.frame(kind, payload))
-
-
-def infer(engine: Engine, batch: Any) -> NDArray[np.float32]:
-    """Pad the rows of ids to the longest of them, run once; shape [rows, 2]."""
-    import numpy as np
-
-    width = max(len(ids) for ids in batch)
-    input_ids = np.zeros((len(batch), width), dtype=np.int64)
-    attention_mask = np.zeros_like(input_ids)
-    for row, ids in enumerate(batch):
-        input_ids[row, : len(ids)] = ids
-        attention_mask[row, : len(ids)] = 1
-    logits = engine.infer(input_ids, attention_mask)
-    if logits.shape != (len(batch), 2):
-        raise RuntimeError(f"the model answered shape {logits.shape}, not {(len(batch), 2)}")
-    return logits
 
 
 def trim() -> None:
@@ -132,6 +148,21 @@ def trim() -> None:
     call = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if call is not None:
         call(0)
+
+
+def forget_mapped(directory: Path) -> None:
+    """Let go of the read-only pages of the package's files; what is needed again is read again.
+
+    Compiling reads every weight once, but runs on copies in its own order for most of them.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+    with suppress(OSError):
+        for line in Path("/proc/self/maps").read_text().splitlines():
+            addresses, mode, *_, path = line.split(maxsplit=5)
+            if mode.startswith("r--") and path.startswith(f"{directory}/"):
+                begin, end = (int(address, 16) for address in addresses.split("-"))
+                libc.madvise(begin, end - begin, mmap.MADV_DONTNEED)
 
 
 def _finite(value: float) -> bool:

@@ -16,9 +16,10 @@ INPUTS = frozenset({"input_ids", "attention_mask"})
 
 
 class OpenVinoEngine:
-    def __init__(self, model: Path, threads: int) -> None:
+    def __init__(self, model: Path, threads: int, precision: str) -> None:
         self._model = model
         self._threads = threads
+        self._precision = precision
         # One stream for each core: a run on one core needs no barriers, and two of them are quicker than
         # one after the other on both.
         self.parallel = threads
@@ -37,6 +38,9 @@ class OpenVinoEngine:
             # The cores are shared with HTTP and tokenising; the scheduler of the system knows best.
             "ENABLE_CPU_PINNING": False,
         }
+        if self._precision == "fp32":
+            # Else a CPU that knows bfloat16 would use it, and answer otherwise than the next node.
+            options["INFERENCE_PRECISION_HINT"] = "f32"
         try:
             compiled = core.compile_model(self._model, "CPU", options)
         except RuntimeError as error:

@@ -10,9 +10,32 @@ MAX_WASTE = 1.5
 BULK_SHARE = 4
 
 
+# An engine prepares kernels for every new shape, which costs more time than a run and stays in memory. So
+# shapes come from a grid that is fine enough to waste little and coarse enough to be met again.
+_STEPS = ((32, 4), (96, 8), (256, 16))
+_LAST_STEP = 32
+_ROWS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
+
+
 class Candidate(NamedTuple):
     tokens: int
     max_batch: int
+
+
+def width(tokens: int) -> int:
+    """Tokens that a row of so many is padded to."""
+    step = next((step for limit, step in _STEPS if tokens <= limit), _LAST_STEP)
+    return -(-tokens // step) * step
+
+
+def rows(count: int) -> int:
+    """How many of `count` rows run together: the most that the grid has."""
+    return next(size for size in reversed(_ROWS) if size <= count)
+
+
+def usual_widths(max_tokens: int) -> list[int]:
+    """The widths of the grid for most texts, shortest first."""
+    return sorted({min(width(tokens), max_tokens) for tokens in range(3, 129)})
 
 
 def leads_bulk(interactive: bool, bulk: bool, runs: int) -> bool:
@@ -29,22 +52,22 @@ def choose(waiting: Sequence[Candidate], max_tokens: int) -> list[int]:
     """Indexes of the next batch; the first of `waiting` is always in it.
 
     On a CPU padding loses what batching gains, so the first is joined by those nearest to it in length,
-    while the padded batch stays within `max_tokens` and within MAX_WASTE times its real tokens, and no
-    larger than any member's own `max_batch`.
+    while the padded batch stays within `max_tokens` and within MAX_WASTE times what its rows need one by
+    one, and no larger than any member's own `max_batch`.
     """
     first = waiting[0]
     order = sorted(range(1, len(waiting)), key=lambda i: abs(waiting[i].tokens - first.tokens))
     chosen = [0]
-    width = real = first.tokens
+    widest = alone = width(first.tokens)
     limit = first.max_batch
     for index in order:
-        tokens, max_batch = waiting[index]
+        needs, max_batch = width(waiting[index].tokens), waiting[index].max_batch
         size = len(chosen) + 1
-        padded = max(width, tokens) * size
+        padded = max(widest, needs) * size
         if padded > max_tokens or size > limit:
             break
-        if padded > MAX_WASTE * (real + tokens) or size > max_batch:
+        if padded > MAX_WASTE * (alone + needs) or size > max_batch:
             continue
         chosen.append(index)
-        width, real, limit = max(width, tokens), real + tokens, min(limit, max_batch)
-    return chosen
+        widest, alone, limit = max(widest, needs), alone + needs, min(limit, max_batch)
+    return chosen[: rows(len(chosen))]

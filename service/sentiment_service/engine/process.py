@@ -35,6 +35,10 @@ class Order(NamedTuple):
     directory: Path
     files: dict[str, Expected]
     threads: int
+    max_tokens: int
+    """The longest row that the model takes."""
+    precision: str
+    """What the package says of itself: fp32, int8 …"""
 
 
 class Answer(NamedTuple):
@@ -117,14 +121,7 @@ class EngineProcess:
 
     async def _load(self, order: Order, on_end: Callable[[str], None]) -> None:
         reader, self._writer = await asyncio.open_connection(sock=self.sock)
-        message = json.dumps(
-            {
-                "engine": order.engine,
-                "directory": str(order.directory),
-                "files": order.files,
-                "threads": order.threads,
-            }
-        )
+        message = json.dumps(order._asdict(), default=str)
         self._send(Kind.LOAD, message.encode())
         try:
             async with asyncio.timeout(_LOAD_SECONDS):

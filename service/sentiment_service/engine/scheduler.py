@@ -181,7 +181,14 @@ class Scheduler:
 
         # Resolved once: a symlink to another package version may be switched at any moment.
         package = ModelPackage.read(self._settings.package_dir.resolve())
-        order = Order(self._settings.engine, package.directory, package.expected(), self._threads)
+        order = Order(
+            self._settings.engine,
+            package.directory,
+            package.expected(),
+            self._threads,
+            package.manifest.max_tokens,
+            package.manifest.precision,
+        )
         engine = await EngineProcess.start(order, on_end)
         self.batcher.parallel = engine.parallel
         if package.directory != self._queued_for:
