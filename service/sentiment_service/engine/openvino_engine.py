@@ -16,7 +16,7 @@ INPUTS = frozenset({"input_ids", "attention_mask"})
 
 
 class OpenVinoEngine:
-    def __init__(self, model: Path, threads: int, precision: str) -> None:
+    def __init__(self, model: Path, threads: int, precision: str = "") -> None:
         self._model = model
         self._threads = threads
         self._precision = precision
