@@ -9,6 +9,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,6 @@ from sentiment_service.settings import Settings
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from sentiment_service.engine.model import Model
     from sentiment_service.engine.scheduler import Scheduler, Status
 
 _BACKLOG = 2048
@@ -84,21 +84,39 @@ class DrainingServer(_Server):
 
 
 class WorkerServer(_Server):
-    """One HTTP worker: obeys its parent, not signals."""
+    """One HTTP worker: obeys its parent, not signals. What `prepare` makes before the fork is shared."""
 
-    def __init__(self, settings: Settings, sock: socket.socket, status: Status, model: Model | None) -> None:
+    def __init__(self, settings: Settings) -> None:
         from sentiment_service.workers.remote import RemoteScheduler
 
         super().__init__(settings, self._make)
         self._settings = settings
+        self._scheduler = RemoteScheduler(self._stop)
+        self._app: FastAPI | None = None
+        self._sock: socket.socket
+
+    def prepare(self) -> None:
+        self._app = self._make()
+        self._app.middleware_stack = self._app.build_middleware_stack()
+        self.config.load()
+
+    def work(self, listener: socket.socket, sock: socket.socket, status: Status) -> int:
+        """In the forked process: serve until the parent says stop."""
         self._sock = sock
-        self._model = model
-        self._scheduler = RemoteScheduler(status, self._stop)
+        self._scheduler.status = status
+        self.run([listener])
+        return 1 if self.failed else 0
 
     def _make(self) -> FastAPI:
         from sentiment_service.app import create_app
+        from sentiment_service.engine.model import Model
 
-        return create_app(self._settings, self._scheduler, model=self._model)
+        if self._app is not None:
+            return self._app
+        model = None
+        with contextlib.suppress(Exception):  # no package yet: each worker reads it when there is one
+            model = Model.read(self._settings.package_dir.resolve())
+        return create_app(self._settings, self._scheduler, model=model)
 
     def _stop(self) -> None:
         self.should_exit = True
@@ -135,22 +153,8 @@ def serve(settings: Settings) -> int:
 def _serve_with_workers(settings: Settings, listener: socket.socket) -> int:
     from sentiment_service.workers.parent import Parent
 
-    model: Model | None = None
-
-    def warm() -> None:
-        nonlocal model
-        import sentiment_service.app
-        import sentiment_service.engine.model
-
-        with contextlib.suppress(Exception):  # no package yet: each worker reads it when there is one
-            model = sentiment_service.engine.model.Model.read(settings.package_dir.resolve())
-
-    def work(sock: socket.socket, status: Status) -> int:
-        server = WorkerServer(settings, sock, status, model)
-        server.run([listener])
-        return 1 if server.failed else 0
-
-    return Parent(settings, work).run(warm)
+    server = WorkerServer(settings)
+    return Parent(settings, partial(server.work, listener)).run(server.prepare)
 
 
 def _listen(host: str, port: int) -> socket.socket:

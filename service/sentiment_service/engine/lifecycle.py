@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
 
@@ -11,6 +12,8 @@ from sentiment_service.engine.process import EngineProcess
 
 _FIRST_RETRY_SECONDS = 1.0
 _LAST_RETRY_SECONDS = 10.0
+# An engine that lived shorter than this was no success.
+_YOUNG_SECONDS = 5.0
 
 # Starts an engine; the argument is what to call with the reason when it ends unasked.
 Start = Callable[[Callable[[str], None]], Awaitable[EngineProcess]]
@@ -45,6 +48,7 @@ class Lifecycle:
         self._first_retry = self._next_retry = first_retry_seconds
         self._engine: EngineProcess | None = None
         self._load: asyncio.Task[EngineProcess] | None = None
+        self._since = 0.0
         self._users = 0
         self._timer: asyncio.TimerHandle | None = None
         self._unloading: asyncio.Task[None] | None = None
@@ -121,16 +125,20 @@ class Lifecycle:
             self._load = None
         self._warming = False
         self._engine = engine
-        self._next_retry = self._first_retry
+        self._since = time.monotonic()
         self._set(State.LOADED, "")
         self._start_idle_timer()
         return engine
 
     def _ended(self, reason: str) -> None:
-        """The loaded engine is dead or was killed for hanging: it is replaced at once."""
+        """The loaded engine is dead or was killed for hanging: it is replaced, at once if it lived long."""
         self._engine = None
         self._set(State.FAILED, reason)
-        self._ensure()
+        if time.monotonic() - self._since > _YOUNG_SECONDS:
+            self._next_retry = self._first_retry
+            self._ensure()
+        else:
+            self._retry_later()
 
     def _retry_later(self) -> None:
         """A pod that is not ready gets no requests, so it must try again by itself."""

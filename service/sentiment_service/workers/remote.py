@@ -1,6 +1,6 @@
 """The scheduler as an HTTP worker sees it: the same calls, answered by the parent.
 
-Worker to parent: ("call", number, method, arguments), ("cancel", number), ("began",),
+Worker to parent: ("call", number, method, arguments, options), ("cancel", number), ("began",),
 ("ended", endpoint, status, seconds).
 Parent to worker: ("answer", number, result), ("error", number, exception), ("status", status), ("stop",).
 """
@@ -22,8 +22,8 @@ from sentiment_service.workers.channel import Channel
 class RemoteScheduler:
     """`on_stop` is called when the parent asks this worker to end, or is gone."""
 
-    def __init__(self, status: Status, on_stop: Callable[[], None]) -> None:
-        self.status = status
+    def __init__(self, on_stop: Callable[[], None]) -> None:
+        self.status = Status()
         self.metrics = self
         self._on_stop = on_stop
         self._channel: Channel | None = None
