@@ -37,7 +37,7 @@ PROBE = (1, 2, 3)
 _QUIET_SECONDS = 0.05
 
 
-def create(kind: str, directory: Path, threads: int, precision: str) -> Engine:
+def create(kind: str, directory: Path, threads: int, precision: str = "") -> Engine:
     """The only place where an engine is chosen. auto: OpenVINO for an IR, torch for a checkpoint alone."""
     model = directory / "model.xml"
     if kind == "torch" or (kind == "auto" and not model.is_file()):
