@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import get_args
 
@@ -34,9 +35,19 @@ def _row(name: str) -> str:
     return f"| `{name.upper()}` | `{flag(name)}` | {f'`{default}`' if default else ''} | {meaning} |\n"
 
 
+def openapi_document() -> str:
+    """docs/reference/openapi.json: what /openapi.json answers with the default settings."""
+    from sentiment_service.app import create_app
+
+    # Not `Settings()`: the environment of whoever generates has no say.
+    document = create_app(Settings.model_construct()).openapi()
+    return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+
+
 def generated() -> dict[Path, str]:
     """Every generated file of the service: path → text."""
-    return {REPO / "docs/reference/settings.md": settings_page()}
+    reference = REPO / "docs/reference"
+    return {reference / "settings.md": settings_page(), reference / "openapi.json": openapi_document()}
 
 
 def main() -> None:

@@ -165,6 +165,7 @@ def _listen(host: str, port: int) -> socket.socket:
     listener = socket.socket(family, kind, protocol)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        connections.bound_buffers(listener)
         listener.bind(address)
         listener.listen(_BACKLOG)
     except OSError:

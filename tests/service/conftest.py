@@ -12,6 +12,7 @@ from sentiment_service.app import create_app
 from sentiment_service.settings import Settings
 from starlette.testclient import TestClient
 
+from tests.service.running import Running, running, wait_for
 from tests.service.tiny_model import Serve, write_package
 
 
@@ -36,3 +37,18 @@ def serve(package: Path) -> Iterator[Serve]:
 @pytest.fixture
 def client(serve: Serve) -> TestClient:
     return serve()
+
+
+@pytest.fixture(scope="session")
+def server(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A process of its own, with the model loaded, that waits less long for slow clients than usual."""
+    with running(
+        package,
+        tmp_path_factory.mktemp("server"),
+        module="tests.service.impatient",
+        warm_up=True,
+        request_timeout_seconds=5,
+    ) as service:
+        wait_for("the service to be ready", service.ready)
+        service.idle_files = service.parent.num_fds()
+        yield service

@@ -37,6 +37,7 @@ class Running:
     def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
         self._process = process
         self._log = log
+        self.idle_files = 0
         self.parent = psutil.Process(process.pid)
         port = wait_for("the port", lambda: [e["port"] for e in self.logs() if e["message"] == "listening"])
         # A new connection for each request, so that the workers share them.
@@ -92,13 +93,15 @@ def _is_engine(process: psutil.Process) -> bool:
 
 
 @contextmanager
-def running(package: Path, folder: Path, **settings: Any) -> Iterator[Running]:
+def running(
+    package: Path, folder: Path, *, module: str = "sentiment_service", **settings: Any
+) -> Iterator[Running]:
     """A service on a free port; the settings are the environment's, in lower case."""
     log = folder / "service.log"
     environment = {name.upper(): str(value) for name, value in settings.items()}
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "sentiment_service", "serve"],
+            [sys.executable, "-m", module, "serve"],
             env={**os.environ, "HOST": "127.0.0.1", "PORT": "0", "MODEL_DIR": str(package), **environment},
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -131,26 +131,28 @@ class Guard:
     async def _answer_within_limits(
         self, exchange: _Exchange, scope: Scope, headers: Headers, receive: Receive
     ) -> None:
-        reading = True
+        refusal: ApiError | None = None
         watch: asyncio.Task[None] | None = None
         try:
             async with asyncio.timeout(exchange.limit) as exchange.deadline:
                 body = await self._read_body(exchange, receive, headers)
-                reading = False
                 watch = asyncio.create_task(_watch(receive, exchange))
                 await self._answer(exchange, scope, _replay(body))
         except TimeoutError as cause:
             if exchange.end is _End.HUNG_UP:
                 exchange.status = exchange.status or 499
-            elif reading:
-                await exchange.refuse(exchange.reason(reading=True), receive)
+            elif watch is None:
+                refusal = exchange.reason(reading=True)
             else:
                 await exchange.fail(exchange.reason(reading=False), cause)
         except ApiError as cause:
-            await exchange.refuse(cause, receive)
+            refusal = cause.with_traceback(None)
         finally:
             if watch is not None:
                 watch.cancel()
+        if refusal is not None:
+            # Not above: an exception that is being handled keeps its frames, and with them the body.
+            await exchange.refuse(refusal, receive)
 
     async def _read_body(self, exchange: _Exchange, receive: Receive, headers: Headers) -> bytes:
         """The whole body; refused as soon as it is known to be too large, by its header or by its bytes."""
