@@ -7,8 +7,12 @@ import logging
 import sys
 import traceback
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TextIO
 
+# The article's figures.
+_FILE_BYTES = 50 << 20
+_FILES_KEPT = 10
 _LOGGER = logging.getLogger("sentiment_service")
 # Valid inside JSON strings, but taken for line ends by some readers.
 _LINE_ENDS = str.maketrans({"\x85": "\\u0085", "\u2028": "\\u2028", "\u2029": "\\u2029"})
@@ -36,16 +40,33 @@ class JsonFormatter(logging.Formatter):
         return to_line(entry)
 
 
-def configure(level: str, stream: TextIO | None = None) -> None:
-    """Send every logger of the process, uvicorn's too, through the one formatter."""
+def configure(level: str, file: Path | None = None, stream: TextIO | None = None) -> None:
+    """Send every logger of the process, uvicorn's and Python's warnings too, through the one formatter: to
+    stdout, and to `file` if there is one. Raises `OSError` when that cannot be written."""
     stream = stream or sys.stdout
     if hasattr(stream, "reconfigure"):
         stream.reconfigure(encoding="utf-8", errors="backslashreplace")
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(JsonFormatter())
-    logging.basicConfig(handlers=[handler], level=level, force=True)
+    handlers: list[logging.Handler] = [logging.StreamHandler(stream)]
+    if file is not None:
+        handlers.append(_rotating(file))
+    for handler in handlers:
+        handler.setFormatter(JsonFormatter())
+    logging.basicConfig(handlers=handlers, level=level, force=True)
+    logging.captureWarnings(True)
     # It names what the lines about requests already tell.
     logging.getLogger("uvicorn.access").disabled = True
+
+
+def _rotating(file: Path) -> logging.Handler:
+    # Not the standard library's: with several workers each would rotate the others' file away.
+    from concurrent_log_handler import ConcurrentRotatingFileHandler
+
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("a"):
+        pass  # told now, not at the first line
+    return ConcurrentRotatingFileHandler(
+        str(file), maxBytes=_FILE_BYTES, backupCount=_FILES_KEPT, encoding="utf-8"
+    )
 
 
 def log_event(message: str, **fields: Any) -> None:

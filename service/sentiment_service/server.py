@@ -133,7 +133,11 @@ class WorkerServer(_Server):
 
 
 def serve(settings: Settings) -> int:
-    logs.configure(settings.log_level)
+    try:
+        logs.configure(settings.log_level, settings.log_file)
+    except OSError as error:
+        print(f"sentiment-service: LOG_FILE {settings.log_file}: {error.strerror or error}", file=sys.stderr)
+        return 1
     connections.raise_file_limit()
     try:
         listener = _listen(settings.host, settings.port)
