@@ -1,6 +1,6 @@
 # The commands of this project; `make help` lists them.
 UV := $(shell ./e2e/bootstrap.sh)
-RUN := $(UV) run --frozen --all-groups --extra operator --extra service
+RUN := $(UV) run --frozen --all-groups --extra operator --extra service --extra otel
 TORCH_ENV := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/sentiment-operator/env-torch
 NAME ?= dev
 NODES ?= 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
+from sentiment_service import tracing
 from sentiment_service.engine.runtime import Runtime
 from sentiment_service.engine.scheduler import Scheduler, Scheduling, Status
 from sentiment_service.metrics import RequestMetrics
@@ -47,6 +49,7 @@ def create_app(
     from sentiment_service.api.guard import Guard
     from sentiment_service.api.keys import KeyRing
 
+    tracer = tracing.from_environment()
     own = None if scheduler is not None else Scheduler(settings)
     service = Service(settings, scheduler or own, model)  # type: ignore[arg-type]
 
@@ -58,6 +61,8 @@ def create_app(
         if own is not None:
             own.drain()
             await own.stop()
+        if tracer is not None:
+            await asyncio.to_thread(tracer.stop)
 
     app = FastAPI(
         **openapi.ABOUT,
@@ -76,4 +81,8 @@ def create_app(
     app.add_middleware(Guard, service=service, endpoints=routes.ENDPOINTS, streams=streams, keys=keys)
     if settings.cors_origins:
         app.add_middleware(CORSMiddleware, allow_origins=settings.cors_origins, **openapi.CORS)
+    if tracer is not None:
+        from sentiment_service.api.traced import Traced
+
+        app.add_middleware(Traced, tracer=tracer, endpoints=routes.ENDPOINTS, root=settings.root_path)
     return app

@@ -56,6 +56,16 @@ def needs_key(path: str) -> bool:
     return path.startswith(API_PREFIX) or (is_inference(path) and not path.startswith("/v2/health/"))
 
 
+def endpoint_label(path: str, endpoints: frozenset[str]) -> str | None:
+    """The endpoint in metrics and traces; None for what is no API request. Unknown paths share one label, so
+    that callers cannot grow the metrics without end."""
+    if path in endpoints:
+        return path
+    if path.startswith(API_PREFIX):
+        return "other"
+    return "/v2/models/{name}/infer" if _INFER.fullmatch(path) else None
+
+
 class Guard:
     def __init__(
         self,
@@ -80,13 +90,15 @@ class Guard:
         root = self._service.settings.root_path
         path = route_path(scope["path"], root)
         headers = Headers(scope=scope)
-        exchange = _Exchange(request_id_of(headers), path, send, self._service, self._budget)
-        state = {**scope.get("state", {}), "request_id": exchange.request_id, "path": path}
+        given = scope.get("state", {})
+        request_id = given.get("request_id") or request_id_of(headers)
+        exchange = _Exchange(request_id, path, send, self._service, self._budget)
+        state = {**given, "request_id": request_id, "path": path}
         # HEAD is GET without the body, which the server leaves out.
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         scope = {**scope, "state": state, "method": method, "root_path": root}
         try:
-            endpoint = self._label(path)
+            endpoint = endpoint_label(path, self._endpoints)
             if endpoint is None:
                 await self._admit(exchange, scope, headers, receive)
                 return
@@ -99,15 +111,6 @@ class Guard:
                 metrics.request_ended(endpoint, exchange.status, time.perf_counter() - begin)
         finally:
             self._budget.release(exchange)
-
-    def _label(self, path: str) -> str | None:
-        """The endpoint in the metrics; None for what is no API request. Unknown paths share one label, so
-        that callers cannot grow the metrics without end."""
-        if path in self._endpoints:
-            return path
-        if path.startswith(API_PREFIX):
-            return "other"
-        return "/v2/models/{name}/infer" if _INFER.fullmatch(path) else None
 
     async def _admit(self, exchange: _Exchange, scope: Scope, headers: Headers, receive: Receive) -> None:
         if self._keys is not None and needs_key(exchange.path):

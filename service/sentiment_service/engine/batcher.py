@@ -48,15 +48,34 @@ class Batch(NamedTuple):
     """Engine time."""
 
 
+class EngineRun(NamedTuple):
+    """An engine run that answered some texts of a request, for its trace; times are `time.perf_counter`'s."""
+
+    began: float
+    ended: float
+    engine_seconds: float
+    texts: int
+    tokens: int
+
+
+class Answers(NamedTuple):
+    logits: list[Logits]
+    """Of every sequence, in order."""
+    queued: float
+    """When they were, by `time.perf_counter`."""
+    runs: list[EngineRun]
+
+
 class _Work:
     """One distinct sequence and everybody who waits for its answer."""
 
-    __slots__ = ("ids", "max_batch", "since", "waiters")
+    __slots__ = ("ids", "max_batch", "run", "since", "waiters")
 
     def __init__(self, ids: Ids, max_batch: int) -> None:
         self.ids = ids
         self.max_batch = max_batch
         self.since = time.perf_counter()
+        self.run: EngineRun | None = None
         self.waiters: list[asyncio.Future[Logits]] = []
 
     def wanted(self) -> bool:
@@ -119,26 +138,32 @@ class Batcher:
         self._interactive.clear()
         self._bulk.clear()
 
-    async def submit(self, batch: Sequence[Ids], *, bulk: bool, max_batch: int) -> list[Logits]:
+    async def submit(self, batch: Sequence[Ids], *, bulk: bool, max_batch: int) -> Answers:
         """Answer every sequence, in order."""
         if self._task is None:
             raise ClosedError
         new = {ids for ids in batch if ids not in self._interactive and ids not in self._bulk}
         if len(self) + len(new) > self._queue_limit:
             raise QueueFullError(self._retry_after())
+        queued = time.perf_counter()
         loop = asyncio.get_running_loop()
         futures: list[asyncio.Future[Logits]] = []
+        works: list[_Work] = []
         for ids in batch:
             future: asyncio.Future[Logits] = loop.create_future()
-            self._enqueue(ids, bulk, max_batch).waiters.append(future)
+            work = self._enqueue(ids, bulk, max_batch)
+            work.waiters.append(future)
+            works.append(work)
             futures.append(future)
         self._wake.set()
         try:
             # Not return_exceptions: the first failure ends the wait, and the rest is dropped below.
-            return await asyncio.gather(*futures)
+            logits = await asyncio.gather(*futures)
         finally:
             for future in futures:
                 future.cancel()
+        runs = {id(work.run): work.run for work in works if work.run is not None}
+        return Answers(logits, queued, list(runs.values()))
 
     def _enqueue(self, ids: Ids, bulk: bool, max_batch: int) -> _Work:
         """The work that answers `ids`; one that already waits is joined, and promoted if need be."""
@@ -205,7 +230,9 @@ class Batcher:
         self._measure(answer.seconds, padded)
         waited = [begin - work.since for work in batch]
         self._on_batch(Batch(waited, sum(map(len, ids)), padded, answer.seconds))
+        run = EngineRun(begin, time.perf_counter(), answer.seconds, len(batch), padded)
         for work, logits in zip(batch, answer.logits, strict=True):
+            work.run = run
             if all(map(math.isfinite, logits)):
                 work.resolve(logits)
             else:

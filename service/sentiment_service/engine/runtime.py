@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sentiment_service import tracing
 from sentiment_service.engine.decide import Prediction
 from sentiment_service.engine.lifecycle import ModelUnavailableError
 from sentiment_service.engine.protocol import ModelLoadError
@@ -50,7 +51,8 @@ class Runtime:
             max_batch=max_batch,
             truncated=sum(one.truncated for one in encoded),
         )
-        return [model.decide(logits, one) for logits, one in zip(answers, encoded, strict=True)]
+        tracing.add_runs(answers)
+        return [model.decide(logits, one) for logits, one in zip(answers.logits, encoded, strict=True)]
 
     def _read(self, package: Path) -> Model:
         if self._model is None or self._model.directory != package:

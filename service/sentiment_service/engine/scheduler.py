@@ -14,9 +14,9 @@ from typing import Protocol
 
 from sentiment_service.cpu import usable_threads
 from sentiment_service.engine import memory
-from sentiment_service.engine.batcher import Batcher, ClosedError
+from sentiment_service.engine.batcher import Answers, Batcher, ClosedError
 from sentiment_service.engine.child import PROBE, trim
-from sentiment_service.engine.frames import Ids, Logits
+from sentiment_service.engine.frames import Ids
 from sentiment_service.engine.lifecycle import Lifecycle, ModelUnavailableError, State
 from sentiment_service.engine.memory import Action
 from sentiment_service.engine.process import Answer, EngineFailedError, EngineProcess, Order
@@ -79,8 +79,8 @@ class Scheduling(Protocol):
 
     async def infer(
         self, package: Path, batch: Sequence[Ids], *, bulk: bool, max_batch: int, truncated: int
-    ) -> list[Logits]:
-        """The logits of every sequence, in order. `truncated` of them were cut by the tokeniser."""
+    ) -> Answers:
+        """The answers to every sequence. `truncated` of them were cut by the tokeniser."""
 
     async def report(self) -> Report: ...
 
@@ -157,7 +157,7 @@ class Scheduler:
 
     async def infer(
         self, package: Path, batch: Sequence[Ids], *, bulk: bool, max_batch: int, truncated: int
-    ) -> list[Logits]:
+    ) -> Answers:
         self._refuse_without_memory()
         if self.status.state is State.CLOSED:
             raise ClosedError

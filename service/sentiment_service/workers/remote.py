@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from sentiment_service.engine.batcher import ClosedError
-from sentiment_service.engine.frames import Ids, Logits
+from sentiment_service.engine.batcher import Answers, ClosedError
+from sentiment_service.engine.frames import Ids
 from sentiment_service.engine.scheduler import Report, Status
 from sentiment_service.workers.channel import Channel
 
@@ -40,11 +40,11 @@ class RemoteScheduler:
 
     async def infer(
         self, package: Path, batch: Sequence[Ids], *, bulk: bool, max_batch: int, truncated: int
-    ) -> list[Logits]:
-        logits: list[Logits] = await self._call(
+    ) -> Answers:
+        answers: Answers = await self._call(
             "infer", package, batch, bulk=bulk, max_batch=max_batch, truncated=truncated
         )
-        return logits
+        return answers
 
     async def report(self) -> Report:
         report: Report = await self._call("report")
