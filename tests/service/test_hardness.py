@@ -19,7 +19,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.service.running import ANALYZE, Running, wait_for
+from tests.service.running import ANALYZE, Running, running, wait_for
 
 BATCH = ANALYZE + "/batch"
 MB = 1 << 20
@@ -344,6 +344,26 @@ def test_10_000_idle_connections(server: Running, connect: Callable[[], socket.s
             one.close()
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     no_connections_left(server)
+
+
+def test_above_the_most_connections_the_longest_idle_one_goes(package: Path, tmp_path: Path) -> None:
+    module = "tests.service.impatient"
+    with running(package, tmp_path, module=module, test_max_connections=50) as crowded, ExitStack() as stack:
+        port = crowded.http.base_url.port
+
+        def connect() -> socket.socket:
+            one = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=20))
+            one.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert status_of(one.recv(1 << 16)) == 200
+            return one
+
+        *older, last = [connect() for _ in range(70)]
+        for one in older[:20]:
+            assert read_all(one).removeprefix(b"ok") == b""
+        for _ in range(5):
+            assert crowded.analyze().status_code == 200
+        last.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert status_of(last.recv(1 << 16)) == 200
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

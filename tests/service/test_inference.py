@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -109,12 +110,14 @@ def test_truncation_is_told(client: TestClient) -> None:
         ({**request("好"), "outputs": [{"name": "logits"}]}, "there is no output 'logits'"),
         ({**request("好"), "outputs": [{"name": "label"}] * 2}, "asked for twice"),
         ({**request("好"), "id": 42}, "id:"),
+        ({**request("好"), "id": "\ud800"}, "id: Value error, holds a lone surrogate"),
         ({}, "inputs:"),
         ([], "must be a JSON object"),
     ],
 )
 def test_wrong_requests_get_the_protocols_error(client: TestClient, body: Any, told: str) -> None:
-    response = client.post(INFER, json=body)
+    content = json.dumps(body)  # all escaped: so a lone surrogate travels
+    response = client.post(INFER, content=content, headers={"Content-Type": "application/json"})
     assert response.status_code == 400
     assert response.json().keys() == {"error"}
     assert told in response.json()["error"]

@@ -61,7 +61,7 @@ def from_exception(error: Exception) -> ApiError:
             code = _HTTP_CODES.get(error.status_code, "http_error")
             message = _HTTP_MESSAGES.get(error.status_code, str(error.detail))
             return ApiError(error.status_code, code, message, headers=dict(error.headers or {}))
-    return ApiError(500, "internal_error", "an unexpected error; the log has it under this request_id")
+    return ApiError(500, "internal_error", "an unexpected error; the log has it under this X-Request-ID")
 
 
 def _invalid(error: RequestValidationError) -> ApiError:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from sentiment_service.engine.tokenise import has_lone_surrogate
 
 TEXT = "text"
 # Output name → (datatype, shape of one batch without its first dimension).
@@ -20,6 +22,12 @@ _MAX_RANK = 8
 
 Dimension = Annotated[int, Field(ge=0, lt=1 << 64)]
 Parameters = dict[str, Any]
+
+
+def _text(value: str) -> str:
+    if has_lone_surrogate(value):  # it could not be sent back
+        raise ValueError("holds a lone surrogate, which is no character")
+    return value
 
 
 class _Body(BaseModel):
@@ -44,7 +52,9 @@ class RequestOutput(_Body):
 
 
 class InferRequest(_Body):
-    id: str | None = Field(default=None, description="comes back in the answer", examples=["42"])
+    id: Annotated[str, AfterValidator(_text)] | None = Field(
+        default=None, description="comes back in the answer", examples=["42"]
+    )
     parameters: Parameters | None = None
     inputs: list[RequestInput] = Field(fail_fast=True, min_length=1, max_length=16)
     outputs: list[RequestOutput] = Field(
