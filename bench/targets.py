@@ -30,7 +30,11 @@ ANALYZE = "/api/v1/sentiment/analyze"
 
 @dataclass(frozen=True)
 class Target:
-    """`command` holds {port}; `positive` reads P(positive) of the first text out of an answer."""
+    """`command` holds {port}; `positive` reads P(positive) of the first text out of an answer.
+
+    One that is not `frozen` while others are measured costs nothing when idle: gunicorn would take
+    workers that were stopped for two minutes for hung.
+    """
 
     name: str
     command: list[str]
@@ -39,6 +43,7 @@ class Target:
     positive: Callable[[Any], float]
     environment: dict[str, str] = field(default_factory=dict)
     folder: Path = ROOT
+    frozen: bool = True
 
     def render(self, texts: Sequence[str]) -> list[str]:
         return [json.dumps(self.body(text), ensure_ascii=False) for text in texts]
@@ -114,6 +119,7 @@ def article(bert: BertBase) -> Target:
         _ours_positive,
         {"BENCH_MODEL": str(bert.checkpoint)},
         PEERS / "article",
+        frozen=False,
     )
 
 
@@ -220,7 +226,7 @@ class Server:
             body.encode(),
             {"Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=START_SECONDS) as response:  # noqa: S310
             return self.target.positive(json.load(response))
 
     def processes(self) -> list[psutil.Process]:
@@ -246,6 +252,8 @@ class Server:
         self._process.wait()
 
     def _signal(self, number: signal.Signals) -> None:
+        if not self.target.frozen:
+            return
         for process in self.processes():
             with suppress(psutil.NoSuchProcess):
                 process.send_signal(number)
