@@ -45,6 +45,7 @@ export function Live() {
       setError("");
       return;
     }
+    settling.current = null; // another text: the one before was not what the person meant to write
     // Aborted when the text changes: an older answer can never overtake a newer one.
     const abort = new AbortController();
     let settled: ReturnType<typeof setTimeout> | undefined;
@@ -72,7 +73,7 @@ export function Live() {
     return () => {
       abort.abort();
       clearTimeout(timer);
-      clearTimeout(settled); // the text changes: it was not what the person meant to write
+      clearTimeout(settled);
     };
   }, [text]);
 
