@@ -56,7 +56,7 @@ def checkpoint(tmp_path: Path) -> Path:
 
 def logits(engine: Any) -> Any:
     engine.load()
-    return infer(engine, ROWS)
+    return infer(engine, ROWS, 32)
 
 
 def test_torch_and_openvino_give_the_same_logits(checkpoint: Path, tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ class Child:
             self._engine.load()
             verified.result()
         try:
-            probed = self._infer([PROBE])
+            probed = infer(self._engine, [PROBE], self._max_tokens)
         except Exception as error:
             raise ModelLoadError(f"the model loads but does not answer: {error}") from error
         if not all(map(_finite, probed.ravel().tolist())):
@@ -116,31 +116,32 @@ class Child:
         batch = np.split(words[2 + rows :], ends[:-1])
         begin = time.perf_counter()
         try:
-            logits = self._infer(batch)
+            logits = infer(self._engine, batch, self._max_tokens)
         except Exception as error:  # the answer to this run; the next may go well
             self._send(Kind.ERROR, frames.pack_error(number, str(error) or type(error).__name__))
             return
         seconds = time.perf_counter() - begin
         self._send(Kind.ANSWER, frames.pack_answer(number, seconds, logits.astype(np.float32).tobytes()))
 
-    def _infer(self, batch: Any) -> NDArray[np.float32]:
-        """Pad the rows of ids to one width, run once; shape [rows, 2]."""
-        import numpy as np
-
-        columns = min(width(max(len(ids) for ids in batch)), self._max_tokens)
-        input_ids = np.zeros((len(batch), columns), dtype=np.int64)
-        attention_mask = np.zeros_like(input_ids)
-        for row, ids in enumerate(batch):
-            input_ids[row, : len(ids)] = ids
-            attention_mask[row, : len(ids)] = 1
-        logits = self._engine.infer(input_ids, attention_mask)
-        if logits.shape != (len(batch), 2):
-            raise RuntimeError(f"the model answered shape {logits.shape}, not {(len(batch), 2)}")
-        return logits
-
     def _send(self, kind: Kind, payload: bytes = b"") -> None:
         with self._sending:
             self._sock.sendall(frames.frame(kind, payload))
+
+
+def infer(engine: Engine, batch: Any, max_tokens: int) -> NDArray[np.float32]:
+    """Pad the rows of ids to one width, run once; shape [rows, 2]."""
+    import numpy as np
+
+    columns = min(width(max(len(ids) for ids in batch)), max_tokens)
+    input_ids = np.zeros((len(batch), columns), dtype=np.int64)
+    attention_mask = np.zeros_like(input_ids)
+    for row, ids in enumerate(batch):
+        input_ids[row, : len(ids)] = ids
+        attention_mask[row, : len(ids)] = 1
+    logits = engine.infer(input_ids, attention_mask)
+    if logits.shape != (len(batch), 2):
+        raise RuntimeError(f"the model answered shape {logits.shape}, not {(len(batch), 2)}")
+    return logits
 
 
 def trim() -> None:
