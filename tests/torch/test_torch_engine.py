@@ -82,15 +82,15 @@ def test_torch_and_openvino_give_the_same_logits(checkpoint: Path, tmp_path: Pat
     compiled = ov.Core().compile_model(tmp_path / "model.xml", "CPU", exact)
     for row in rows:
         ids = np.array([row], dtype=np.int64)
-        expected = compiled({"input_ids": ids, "attention_mask": np.ones_like(ids)})[0]
-        np.testing.assert_allclose(infer(engine, [row]), expected, atol=2e-3)
+        expected: Any = compiled({"input_ids": ids, "attention_mask": np.ones_like(ids)})[0]
+        np.testing.assert_allclose(infer(engine, [row], 32), expected, atol=2e-3)
 
 
 def test_padding_changes_nothing(checkpoint: Path) -> None:
     engine = TorchEngine(checkpoint, 1)
     together = logits(engine)
     for row, ids in enumerate(ROWS):
-        np.testing.assert_allclose(infer(engine, [ids])[0], together[row], atol=1e-5)
+        np.testing.assert_allclose(infer(engine, [ids], 32)[0], together[row], atol=1e-5)
 
 
 @pytest.mark.parametrize(("precision", "dtype"), [("fp32", "float32"), ("bf16", "bfloat16")])
@@ -105,7 +105,7 @@ def test_a_checkpoint_is_served(checkpoint: Path, tmp_path: Path) -> None:
     """MODEL_DIR at a plain checkpoint, ENGINE=auto: the server's own processes answer over HTTP."""
     engine = create("auto", checkpoint, 1)
     engine.load()
-    expected = infer(engine, [(2, 4, 10, 3)])[0]
+    expected = infer(engine, [(2, 4, 10, 3)], 32)[0]
     with running(checkpoint, tmp_path, warm_up=True) as service:
         # Importing torch and transformers alone takes seconds, on a busy machine many.
         wait_for("the model", service.ready, patience=300)

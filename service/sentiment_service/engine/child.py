@@ -75,7 +75,7 @@ class Child:
         with ThreadPoolExecutor(parallel, thread_name_prefix="infer") as pool:
             while True:
                 if cold and not select.select([self._sock], [], [], _QUIET_SECONDS)[0]:
-                    self._infer([range(1, cold.pop(0) + 1)])
+                    infer(self._engine, [range(1, cold.pop(0) + 1)], self._max_tokens)
                     continue
                 received = frames.receive(self._sock)
                 if received is None:
