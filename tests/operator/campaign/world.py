@@ -23,6 +23,8 @@ _QUIET = 0.35
 # What no two runs have in common; everything else must be equal.
 _TIMES = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 _REPLICA_SET = re.compile(r"NAME-[0-9a-f]{6,10}\b")
+# A dashboard's uid is made from the names, and two runs have different ones.
+_DASHBOARD = re.compile(r"ssvc-[0-9a-f-]+")
 _SERVER_MADE = ("resourceVersion", "uid", "selfLink")
 _ALLOCATED = ("clusterIP", "clusterIPs", "healthCheckNodePort")
 
@@ -291,7 +293,8 @@ def _masked(obj: Manifest, name: str, namespace: str, owner_uid: str, exact: boo
     }
     text = json.dumps(obj, sort_keys=True).replace(owner_uid, "OWNER").replace(namespace, "NAMESPACE")
     text = re.sub(rf"\b{re.escape(name)}\b", "NAME", text)
-    return json.loads(_REPLICA_SET.sub("REPLICASET", _TIMES.sub("TIME", text)))
+    text = _DASHBOARD.sub("DASHBOARD", _TIMES.sub("TIME", text))
+    return json.loads(_REPLICA_SET.sub("REPLICASET", text))
 
 
 def _without_number(deployment: Manifest) -> None:
