@@ -97,6 +97,8 @@ async def drawn_change(world: World, schema: Schema, dice: random.Random, number
         # An unbound claim can't be resized, and without nodes none is ever bound.
         for spec in (before, after):
             spec.get("storage", {}).pop("size", None)
+            # While a model is not there, what runs is kept, and nothing is made: it depends on what ran.
+            spec.pop("model", None)
             # A number that is not given is left as it is, whatever that was.
             if spec.get("autoscaling", {}).get("type", "None") == "None":
                 spec.setdefault("replicas", 1)
