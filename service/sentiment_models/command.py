@@ -6,6 +6,8 @@ import argparse
 import json
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -95,12 +97,24 @@ def run(options: argparse.Namespace) -> int:
     return 1
 
 
+@contextmanager
+def _libraries_silent() -> Iterator[None]:
+    """The hub libraries log requests; what they say goes through nobody's redaction."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
 def _prepare(options: argparse.Namespace, credentials: Credentials) -> int:
     from sentiment_models.progress import Progress
 
-    # The hub libraries log requests; what they say goes through nobody's redaction.
-    logging.disable(logging.WARNING)
-    with Progress(options.report, credentials, options.quiet or options.dry_run) as progress:
+    with (
+        _libraries_silent(),
+        Progress(options.report, credentials, options.quiet or options.dry_run) as progress,
+    ):
         try:
             source = spec.parse(
                 options.source, options.revision, options.sha256, options.endpoint, options.offline

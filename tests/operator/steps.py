@@ -45,11 +45,19 @@ def children_made(api: Api, namespace: str, name: str = "reviews") -> bool:
 def settle(api: Api, operator: Operator, namespace: str) -> float:
     """Wait until a pass over the service makes no call; the calls so far."""
 
+    def told() -> bool:
+        seen = api.get("-n", namespace, "sentimentservice", "reviews").get("status", {}).get("replicas")
+        made = api.get("-n", namespace, "deployment", "reviews")
+        wanted = made["spec"]["replicas"]
+        return bool(seen == made.get("status", {}).get("replicas", 0) == wanted)
+
     def quiet() -> bool:
         calls = operator.writes()
         touch(api, operator, namespace)
         return operator.writes() == calls
 
+    # The status follows a second after what it tells: not quiet before.
+    wait_for("pods in the status", told)
     wait_for("quiet operator", quiet)
     return operator.writes()
 

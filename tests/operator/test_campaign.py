@@ -1,8 +1,10 @@
 """A seeded sample of the fault campaign (`make campaign` is all), and bugs that it must find."""
 
 import asyncio
+import os
 import random
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -10,21 +12,29 @@ from .campaign.mutants import MUTANTS, Mutant, infected
 from .campaign.points import BASIC, Point, drawn_change
 from .campaign.proxy import Disturbance
 from .campaign.run import Report, campaign, spec_schema
-
-if TYPE_CHECKING:
-    from e2e.cluster.paths import ClusterPaths
-
+from .conftest import ROOT, Api
 
 pytestmark = pytest.mark.api
 SEED = 20
 LANES = 4
 
 
-@pytest.mark.usefixtures("api")
-def test_faults_change_nothing_in_the_end(control_plane: "ClusterPaths") -> None:
+@pytest.fixture(scope="module")
+def kubeconfig() -> Iterator[Path]:
+    """Of an API server of its own: another operator would do the work unseen."""
+    from e2e.cluster import embedded
+
+    with embedded.control_plane(f"campaign-{os.getpid()}") as paths:
+        kubectl = Api(embedded.kubectl(paths))
+        kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
+        kubectl("wait", "--for=condition=Established", "crd/sentimentservices.sentiment-operator.io")
+        yield paths.kubeconfig
+
+
+def test_faults_change_nothing_in_the_end(kubeconfig: Path) -> None:
     async def sample() -> Report:
         dice = random.Random(SEED)
-        async with campaign(control_plane.kubeconfig, LANES) as (running, report, world):
+        async with campaign(kubeconfig, LANES) as (running, report, world):
             await running.faults(BASIC, lambda points: dice.sample(points, 16))
             kinds = list(Disturbance)
             await running.disturbances(
@@ -40,11 +50,10 @@ def test_faults_change_nothing_in_the_end(control_plane: "ClusterPaths") -> None
     assert report.total >= 15, report.text()
 
 
-@pytest.mark.usefixtures("api")
-def test_bugs_made_on_purpose_are_found(control_plane: "ClusterPaths") -> None:
+def test_bugs_made_on_purpose_are_found(kubeconfig: Path) -> None:
     async def hunt(mutant: Mutant) -> Report:
         with infected(mutant):
-            async with campaign(control_plane.kubeconfig, 1, patience=2.0) as (running, report, _):
+            async with campaign(kubeconfig, 1, patience=2.0) as (running, report, _):
                 if mutant.points:
                     workloads = {point.workload.name: point.workload for point in mutant.points}
                     await running.faults(

@@ -21,7 +21,10 @@ Right = tuple[str, str, str]  # verb, group, resource[/subresource]
 USER = f"system:serviceaccount:{NAMESPACE}:{ACCOUNT}"
 # Asked by an admission plugin of OpenShift's about owner references, not by a request.
 _NOT_REQUESTED = ("update", GROUP, f"{PLURAL}/finalizers")
-_KEDA = {"storage": {"accessMode": "ReadWriteMany"}, "autoscaling": {"type": "KEDA"}}
+_KEDA = {
+    "storage": {"accessMode": "ReadWriteMany"},
+    "autoscaling": {"type": "KEDA", "prometheusAddress": "http://prometheus.monitoring:9090"},
+}
 
 
 def granted() -> set[Right]:
