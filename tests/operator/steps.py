@@ -46,10 +46,12 @@ def settle(api: Api, operator: Operator, namespace: str) -> float:
     """Wait until a pass over the service makes no call; the calls so far."""
 
     def told() -> bool:
-        seen = api.get("-n", namespace, "sentimentservice", "reviews").get("status", {}).get("replicas")
+        status = api.get("-n", namespace, "sentimentservice", "reviews").get("status", {})
         made = api.get("-n", namespace, "deployment", "reviews")
-        wanted = made["spec"]["replicas"]
-        return bool(seen == made.get("status", {}).get("replicas", 0) == wanted)
+        now = made.get("status", {})
+        refused = any(c["type"] == "ReplicaFailure" for c in now.get("conditions", ()))
+        done = refused or now.get("replicas") == made["spec"]["replicas"]
+        return bool(done and status.get("replicas", 0) == now.get("replicas", 0))
 
     def quiet() -> bool:
         calls = operator.writes()
