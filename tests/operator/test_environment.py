@@ -39,3 +39,11 @@ def test_every_setting_that_makes_sense_for_one_instance_is_a_field() -> None:
     # container's log is what Kubernetes keeps.
     fixed = {"host", "port", "model_name", "log_file"}
     assert fixed | {name.lower() for name in OWN_VARIABLES} >= set(Settings.model_fields)
+
+
+def test_defaults_are_the_service_s_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = Settings()
+    for name, value in variables({}).items():
+        monkeypatch.setenv(name, value)
+    both = {name: (getattr(alone, name), getattr(Settings(), name)) for name in Settings.model_fields}
+    assert {name for name, (one, other) in both.items() if one != other} <= {"model_dir"}
