@@ -36,6 +36,7 @@ def fill(page: Page, view: str, folder: Path) -> None:
             expect(page.locator(".entry").first).to_contain_text(text)
             page.locator("nav a[href='#live']").click()
         page.locator("nav a[href='#history']").click()
+        expect(page.locator(".entry")).to_have_count(3)  # the live view's text is the first
         for box in page.locator(".entry input").all():
             box.check()
     elif view == "status":
