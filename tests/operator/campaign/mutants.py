@@ -10,17 +10,15 @@ from typing import Any
 
 import pytest
 from sentiment_operator.api.v1alpha1 import KIND, Owner, SentimentServiceSpec
-from sentiment_operator.cluster import reflector
 from sentiment_operator.cluster.client import Cluster
 from sentiment_operator.cluster.http import ApiError
-from sentiment_operator.reconcile import queue, reconciler, store
+from sentiment_operator.reconcile import queue, reconciler
 from sentiment_operator.reconcile.diff import _missing
 
 from .points import BASIC, Point, Workload
-from .proxy import Disturbance, Fault
+from .proxy import Fault
 
 _CREATE = BASIC[0]
-_LOSE = next(workload for workload in BASIC if workload.by_hand)
 _OWN = Workload("own the claim", {"storage": {"retain": True}}, {})
 _UNSET = Workload("unset", {"image": {"pullSecrets": ["mirror"]}}, {})
 
@@ -112,23 +110,6 @@ def _keeps_what_was_taken_back(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(reconciler, "differences", differences)
 
 
-def _believes_its_cache_for_ever(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(store.Store, "keep_only", lambda *_: frozenset())
-
-
-def _resumes_where_nothing_is_left(patch: pytest.MonkeyPatch) -> None:
-    """410: goes on from now instead of listing what was missed."""
-    original = reflector.Reflector._list
-
-    async def listed(self: Any) -> str:
-        if self.synced.is_set():
-            async for _, version in self._cluster.pages(self.kind, self.namespace, self._selector):
-                return str(version)
-        return await original(self)
-
-    patch.setattr(reflector.Reflector, "_list", listed)
-
-
 def _takes_a_conflict_for_gone(patch: pytest.MonkeyPatch) -> None:
     original = reconciler.Reconciler._report
 
@@ -143,10 +124,6 @@ def _at(workload: Workload, fault: Fault, *writes: int) -> tuple[Point, ...]:
     return tuple(Point(workload, (fault, number)) for number in writes)
 
 
-def _under(workload: Workload, kind: Disturbance, times: int = 3) -> tuple[Point, ...]:
-    return tuple(Point(workload, disturbance=kind) for _ in range(times))
-
-
 MUTANTS = (
     Mutant("trusts its memory", _trusts_its_memory, _at(_CREATE, Fault.INTERNAL_ERROR, 1, 2)),
     Mutant("never tries again", _never_tries_again, _at(_OWN, Fault.INTERNAL_ERROR, 1)),
@@ -155,9 +132,5 @@ MUTANTS = (
     ),
     Mutant("writes the status first", _writes_status_first, _at(_CREATE, Fault.KILL_AFTER, 1, 2)),
     Mutant("keeps what was taken back", _keeps_what_was_taken_back, changes=(_UNSET,)),
-    Mutant("believes its cache for ever", _believes_its_cache_for_ever, _under(_LOSE, Disturbance.DROPPED)),
-    Mutant(
-        "resumes where nothing is left", _resumes_where_nothing_is_left, _under(_LOSE, Disturbance.DROPPED)
-    ),
     Mutant("takes a conflict for gone", _takes_a_conflict_for_gone, _at(_CREATE, Fault.CONFLICT, 4)),
 )
