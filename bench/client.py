@@ -82,7 +82,13 @@ class _Connection(asyncio.Protocol):
         self._index, self._since = index, since
         if self._transport is None:
             loop = asyncio.get_running_loop()
-            await loop.create_connection(lambda: self, "127.0.0.1", self._load.job.port)
+            try:
+                await loop.create_connection(lambda: self, "127.0.0.1", self._load.job.port)
+            except OSError as error:
+                # A server that is gone is asked again, but not as fast as it refuses.
+                await asyncio.sleep(0.1)
+                self._finish(f"no connection: {error}")
+                return
         self._parser = httptools.HttpResponseParser(self)
         self._body = b""
         self._transport.write(self._load.requests[index])

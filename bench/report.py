@@ -136,7 +136,7 @@ def bundled(results: Results) -> tuple[str, dict[str, str]]:
     ]
     note = (
         f"The load generator took up to {results['client_cpu_share']:.0%} of one of the same two cores "
-        "in the first row: at this speed parsing HTTP costs as much as the model."
+        "in the first row."
     )
     return f"{table(['bundled model', 'texts/s', 'of the raw engine'], rows)}\n\n{note}", {}
 

@@ -1,6 +1,7 @@
 """From figures to tables, plots and verdicts."""
 
 import json
+import socket
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,15 @@ class TestClient:
         seen = client.send(client.Job(port, "/", ["a"], connections=1, seconds=0.5, rate=100))
         assert seen.failed == 0
         assert max(seen.latencies) > 150
+
+    def test_a_server_that_is_gone_is_a_failure(self) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        seen = client.send(client.Job(port, "/", ["a"], connections=2, seconds=0.3))
+        assert seen.failed > 0
+        assert seen.answers == []
+        assert "no connection" in seen.first_failure
 
     def test_failures_are_told(self, port: int) -> None:
         seen = client.send(client.Job(port, "/", ["bad"], connections=1, seconds=0.2))
