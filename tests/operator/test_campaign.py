@@ -4,6 +4,7 @@ import asyncio
 import os
 import random
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -50,16 +51,21 @@ def test_faults_change_nothing_in_the_end(kubeconfig: Path) -> None:
     assert report.total >= 15, report.text()
 
 
+def _only(point: Point, _: list[Point]) -> list[Point]:
+    return [point]
+
+
 def test_bugs_made_on_purpose_are_found(kubeconfig: Path) -> None:
     async def hunt(mutant: Mutant) -> Report:
         with infected(mutant):
             async with campaign(kubeconfig, 1, patience=2.0) as (running, report, _):
-                if mutant.points:
-                    workloads = {point.workload.name: point.workload for point in mutant.points}
-                    await running.faults(
-                        workloads.values(), lambda _: [point for point in mutant.points if point.fault]
-                    )
-                    await running.disturbances(point for point in mutant.points if point.disturbance)
+                for point in mutant.points:
+                    if point.fault:
+                        await running.faults([point.workload], partial(_only, point))
+                    else:
+                        await running.disturbances([point])
+                    if report.divergent:
+                        return report
                 await running.changes(mutant.changes)
         return report
 

@@ -32,12 +32,14 @@ class Fault(Enum):
 
 
 class Disturbance(Enum):
-    """What may go wrong with watches and lists, for as long as it is switched on."""
+    """What may go wrong for as long as it is switched on."""
 
-    DROPPED = "watch events are lost"
+    DROPPED = "watch events are lost, now and then"
+    SILENCED = "watch events are all lost, until everything was listed again"
     DUPLICATED = "watch events come twice"
     DELAYED = "watch events come late"
     STALE_LISTS = "a list is older than the last one"
+    CONFLICTS = "every write of a status conflicts"
     EXPIRED = "resource versions expire (410)"
 
 
@@ -55,7 +57,9 @@ class Lane:
     applied: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     killed: asyncio.Event = field(default_factory=asyncio.Event)
     written: asyncio.Event = field(default_factory=asyncio.Event)
+    read: asyncio.Event = field(default_factory=asyncio.Event)
     lists: dict[str, bytes] = field(default_factory=dict)
+    listed: Counter[str] = field(default_factory=Counter)
     hit: bool = False
 
     def begin(self, about: str) -> None:
@@ -64,6 +68,14 @@ class Lane:
         self.writes = 0
         self.applied.clear()
         self.killed.clear()
+
+    async def all_listed(self) -> None:
+        """Wait until each kind was listed twice from now: a first list may have been under way."""
+        self.listed.clear()
+        async with asyncio.timeout(30):
+            while any(self.listed[path] < 2 for path in self.lists):
+                self.read.clear()
+                await self.read.wait()
 
 
 class Proxy:
@@ -121,6 +133,8 @@ class Proxy:
         lane.writes += 1
         lane.written.set()
         fault = lane.fault if lane.fault and lane.writes == lane.at_write else None
+        if lane.disturbance is Disturbance.CONFLICTS and path.split("?")[0].endswith("/status"):
+            fault = Fault.CONFLICT
         lane.hit |= fault is not None
         if fault is Fault.KILL_BEFORE:
             lane.killed.set()
@@ -142,6 +156,8 @@ class Proxy:
         if "labelSelector" in request.query and status == 200:
             before = lane.lists.get(path)
             lane.lists[path] = answer
+            lane.listed[path] += 1
+            lane.read.set()
             if lane.disturbance is Disturbance.STALE_LISTS and before and lane.dice.random() < 0.5:
                 lane.hit, answer = True, before
         return _response(status, headers, answer)
@@ -166,7 +182,12 @@ class Proxy:
             return response
 
     async def _disturbed(self, lane: Lane, line: bytes) -> list[bytes]:
-        if lane.disturbance is None or b'"BOOKMARK"' in line[:40] or lane.dice.random() > 0.6:
+        if lane.disturbance in (None, Disturbance.CONFLICTS) or b'"BOOKMARK"' in line[:40]:
+            return [line]
+        if lane.disturbance is Disturbance.SILENCED:
+            lane.hit = True
+            return []
+        if lane.dice.random() > 0.6:
             return [line]
         match lane.disturbance:
             case Disturbance.DROPPED:

@@ -148,7 +148,7 @@ class Campaign:
             disturbance=point.disturbance,
             expected=expected,
         )
-        what = point.fault[0].name if point.fault else f"watch {point.disturbance.name}"  # type: ignore[union-attr]
+        what = point.fault[0].name if point.fault else f"meanwhile {point.disturbance.name}"  # type: ignore[union-attr]
         if not hit:
             self._report.missed[what] += 1
             return

@@ -241,7 +241,7 @@ async def transition(
     if by_hand:
         await world.delete_deployment(name)
     if disturbance:
-        await asyncio.sleep(1.0)
+        await (lane.all_listed() if disturbance is Disturbance.SILENCED else asyncio.sleep(1.0))
         lane.disturbance = None
     ended = await world.settled(name, same_as=expected, exact=exact)
     hit = lane.hit
