@@ -114,6 +114,15 @@ export const WORDS = {
   batchTitle: ["批量分析文件", "Analyse a file"],
   otherFile: ["换一个文件", "Another file"],
   otherFileSure: ["结果还没有导出的话会丢失。换一个文件？", "Results that you did not export are lost. Go on?"],
+  keptTitle: ["接着上次", "Go on with"],
+  isKept: [
+    "文件和结果也存在这个浏览器里：刷新或关闭页面后可以继续，{days} 天后或换文件时删除。",
+    "File and results are also kept in this browser: go on after a reload or a closed tab. They are deleted after {days} days, or when you take another file.",
+  ],
+  notKept: [
+    "这个浏览器没有保存这个文件：离开页面会丢失没有导出的结果。",
+    "This browser did not keep the file: what you do not export is lost when you leave the page.",
+  ],
   dropHere: ["把文件拖到这里", "Drop a file here"],
   chooseFile: ["选择文件", "Choose a file"],
   dropHint: [

@@ -1,10 +1,11 @@
 // A file of texts: choose, look, analyse, see, export.
-import { useState } from "preact/hooks";
-import { number, percent, t } from "../i18n.ts";
+import { useEffect, useState } from "preact/hooks";
+import { dateTime, number, percent, t } from "../i18n.ts";
+import { discard, loadOffers, type Offer, offers } from "./kept.ts";
 import { PreviewStep } from "./preview.tsx";
 import { refused } from "./reading.ts";
 import { ResultsStep } from "./results.tsx";
-import { leave, openFile, step } from "./session.ts";
+import { continueFile, leave, openFile, step } from "./session.ts";
 import { MAX_ROWS } from "./types.ts";
 
 export function Batch() {
@@ -40,6 +41,7 @@ export function Batch() {
 function Choose() {
   const [over, setOver] = useState(false);
   const why = refused.value;
+  useEffect(() => void loadOffers(), []);
   return (
     <>
       {why && (
@@ -79,6 +81,40 @@ function Choose() {
         </p>
         <p class="hint">{t("dropHint", { rows: number(MAX_ROWS) })}</p>
       </div>
+      {offers.value.length > 0 && (
+        <section aria-labelledby="kept-title">
+          <h2 id="kept-title">{t("keptTitle")}</h2>
+          <ul class="entries">
+            {offers.value.map((offer) => (
+              <KeptFile key={offer.kept.id} offer={offer} />
+            ))}
+          </ul>
+        </section>
+      )}
     </>
+  );
+}
+
+function KeptFile({ offer: { kept, done } }: { offer: Offer }) {
+  const name = kept.file.name;
+  return (
+    <li class="card entry">
+      <strong class="entry-text">{name}</strong>
+      <span class="number">{t("shownOf", { n: number(done), all: number(kept.rows) })}</span>
+      <time class="hint" dateTime={new Date(kept.begun).toISOString()}>
+        {dateTime(kept.begun)}
+      </time>
+      <button
+        type="button"
+        class="primary"
+        aria-label={`${t(done < kept.rows ? "resume" : "again")}: ${name}`}
+        onClick={() => void continueFile(kept)}
+      >
+        {t(done < kept.rows ? "resume" : "again")}
+      </button>
+      <button type="button" class="quiet" aria-label={`${t("delete")}: ${name}`} onClick={() => void discard(kept)}>
+        {t("delete")}
+      </button>
+    </li>
   );
 }

@@ -6,13 +6,11 @@ import type { Format, FromReader, ToReader, Trouble } from "./types.ts";
 const PREVIEW_ROWS = 30;
 const CHUNK = 2000;
 const TROUBLES_KEPT = 1000;
-let current: { file: File; format: Format } | undefined;
 
 const say = (message: FromReader) => postMessage(message);
 
 async function preview(file: File, wanted?: Format): Promise<void> {
   const opened = await open(file, wanted);
-  current = { file, format: opened.format };
   const rows: string[][] = [];
   const sink = { row: (cells: string[]) => void rows.push(cells), trouble: () => {}, progress: () => {} };
   const { keys } = await read(file, opened.format, sink, PREVIEW_ROWS);
@@ -20,8 +18,7 @@ async function preview(file: File, wanted?: Format): Promise<void> {
   say({ type: "preview", preview: { ...opened, rows, keys, header } });
 }
 
-async function load(): Promise<void> {
-  const { file, format } = current!;
+async function load(file: File, format: Format): Promise<void> {
   let rows: string[][] = [];
   let read_ = 0;
   let troubleCount = 0;
@@ -51,7 +48,7 @@ async function load(): Promise<void> {
 addEventListener("message", async ({ data }: MessageEvent<ToReader>) => {
   try {
     if (data.type === "open") await preview(data.file, data.format);
-    else await load();
+    else await load(data.file, data.format);
   } catch (error) {
     if (error instanceof RefusedError) say({ type: "refused", why: error.why, detail: error.message });
     else say({ type: "refused", why: "unreadable", detail: String(error).slice(0, 200) });

@@ -40,7 +40,7 @@ function Settings({ reading, preview }: { reading: Reading; preview: Preview }) 
       class="card"
       onSubmit={(event) => {
         event.preventDefault();
-        void analyzeFile(reading, header, column);
+        void analyzeFile(reading, { format, header, textColumn: column });
       }}
     >
       <h2>{t("previewOf", { file: reading.file.name })}</h2>

@@ -28,24 +28,25 @@ export class Reading {
   #rows: string[][] = [];
   #loaded: ((loaded: Loaded) => void) | undefined;
 
-  constructor(file: File) {
+  /** Opens the file for a preview, unless its format is known. */
+  constructor(file: File, format?: Format) {
     this.file = file;
     refused.value = null;
     this.#worker = new Worker(new URL(`./${PARSE_WORKER}`, import.meta.url), { type: "module" });
     this.#worker.onmessage = ({ data }: MessageEvent<FromReader>) => this.#hear(data);
     // Out of memory, for one: the page lives on.
     this.#worker.onerror = (event) => this.#refuse("unreadable", event.message);
-    this.#say({ type: "open", file });
+    if (!format) this.#say({ type: "open", file });
   }
 
   reopen(format: Format): void {
     this.#say({ type: "open", file: this.file, format });
   }
 
-  load(): Promise<Loaded> {
+  load(format: Format): Promise<Loaded> {
     return new Promise((resolve) => {
       this.#loaded = resolve;
-      this.#say({ type: "load" });
+      this.#say({ type: "load", file: this.file, format });
     });
   }
 

@@ -5,6 +5,7 @@ import { locale, number, percent, t } from "../i18n.ts";
 import type { Label } from "../sentiment.ts";
 import { Charts } from "./charts.tsx";
 import { ExportButtons } from "./exporting.tsx";
+import { KEPT_DAYS } from "./kept.ts";
 import type { Loaded } from "./reading.ts";
 import type { Run } from "./run.ts";
 import type { Results } from "./session.ts";
@@ -14,7 +15,7 @@ import { type Filter, select, type Sort } from "./table-data.ts";
 const REFRESH_MS = 1000;
 
 export function ResultsStep({ results }: { results: Results }) {
-  const { data, run, loaded } = results;
+  const { data, run, loaded, keeper } = results;
   const [filter, setFilter] = useState<Filter>({ label: "", search: "" });
   const [sort, setSort] = useState<Sort>("file");
   const [tab, setTab] = useState<"table" | "charts">("table");
@@ -33,6 +34,9 @@ export function ResultsStep({ results }: { results: Results }) {
     <>
       <ProgressCard run={run} failed={data.problems.size} />
       <Troubles loaded={loaded} />
+      {keeper.holds.value !== undefined && (
+        <p class="hint">{t(keeper.holds.value ? "isKept" : "notKept", { days: KEPT_DAYS })}</p>
+      )}
       <div class="row tools">
         <div class="tabs" role="group" aria-label={t("shownAs")}>
           {(["table", "charts"] as const).map((name) => (

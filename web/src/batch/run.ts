@@ -41,6 +41,7 @@ export class Run {
     this.#next = new Uint32Array(data.length);
     const last = new Map<string, number>();
     for (let row = 0; row < data.length; row++) {
+      if (!data.isPending(row)) continue; // answered before a reload, with all that hold the same text
       const text = data.text(row);
       const before = last.get(text);
       if (before === undefined) this.#queue.push(row);

@@ -1,13 +1,16 @@
 // Where the batch view stands; it lives on while other views are shown.
 import { signal } from "@preact/signals";
+import { answersOf, type Kept, Keeper } from "./kept.ts";
 import { type Loaded, Reading, refused } from "./reading.ts";
 import { Run } from "./run.ts";
-import { TableData } from "./table-data.ts";
+import { type Answers, TableData } from "./table-data.ts";
+import type { Settings } from "./types.ts";
 
 export interface Results {
   data: TableData;
   run: Run;
   loaded: Loaded;
+  keeper: Keeper;
 }
 
 export type Step =
@@ -28,9 +31,23 @@ refused.subscribe((why) => {
   if (why) step.value = { name: "choose" };
 });
 
-export async function analyzeFile(reading: Reading, header: boolean, textColumn: number): Promise<void> {
+export async function analyzeFile(reading: Reading, settings: Settings): Promise<void> {
+  await analyze(reading, settings);
+}
+
+/** Go on with a file that a reload or a closed tab interrupted. */
+export async function continueFile(kept: Kept): Promise<void> {
+  leave();
+  await analyze(new Reading(kept.file, kept.format), kept, { kept, answers: await answersOf(kept) });
+}
+
+async function analyze(
+  reading: Reading,
+  { format, header, textColumn }: Settings,
+  before?: { kept: Kept; answers: Answers | undefined },
+): Promise<void> {
   step.value = { name: "loading", reading };
-  const loaded = await reading.load();
+  const loaded = await reading.load(format);
   const first = header ? loaded.rows.shift() : undefined;
   const width = loaded.rows.reduce((most, row) => Math.max(most, row.length), Math.max(first?.length ?? 0, textColumn + 1));
   const columns = columnNames(first ?? loaded.keys, width);
@@ -38,9 +55,19 @@ export async function analyzeFile(reading: Reading, header: boolean, textColumn:
     refused.value = { file: reading.file.name, why: "emptyFile", detail: "" };
     return;
   }
-  const data = new TableData(reading.file.name, columns, loaded.rows, textColumn);
+  const { file } = reading;
+  const data = new TableData(file.name, columns, loaded.rows, textColumn, before?.answers);
+  const kept = before?.kept ?? {
+    id: `${Date.now()}-${Math.random()}`,
+    file,
+    rows: data.length,
+    begun: Date.now(),
+    format,
+    header,
+    textColumn,
+  };
   const run = new Run(data);
-  step.value = { name: "results", results: { data, run, loaded } };
+  step.value = { name: "results", results: { data, run, loaded, keeper: new Keeper(kept, data) } };
   void run.start();
 }
 
@@ -58,12 +85,15 @@ export function columnNames(given: string[], width: number): string[] {
 
 export function leave(): void {
   const now = step.value;
-  if (now.name === "results") now.results.run.stop();
+  if (now.name === "results") {
+    now.results.run.stop();
+    void now.results.keeper.forget();
+  }
   if (now.name === "preview" || now.name === "loading") now.reading.close();
   step.value = { name: "choose" };
 }
 
 addEventListener("beforeunload", (event) => {
   const now = step.value;
-  if (now.name === "results" && now.results.data.done) event.preventDefault();
+  if (now.name === "results" && now.results.data.done && !now.results.keeper.holds.value) event.preventDefault();
 });

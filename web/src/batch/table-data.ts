@@ -4,27 +4,52 @@ import { type Answer, type Label, LABELS, type Problem } from "../sentiment.ts";
 const PENDING = 0;
 const FAILED = 4;
 
+/** All that is known of the rows, as it can be stored. */
+export interface Answers {
+  done: number;
+  state: Uint8Array;
+  positive: Float32Array;
+  confidence: Float32Array;
+  truncated: Uint8Array;
+  problems: Map<number, Problem>;
+}
+
 export class TableData {
   readonly name: string;
   readonly columns: string[];
   readonly rows: string[][];
   readonly textColumn: number;
-  readonly problems = new Map<number, Problem>();
+  readonly problems: Map<number, Problem>;
   #state: Uint8Array;
   #positive: Float32Array;
   #confidence: Float32Array;
   #truncated: Uint8Array;
-  done = 0;
+  done: number;
 
-  constructor(name: string, columns: string[], rows: string[][], textColumn: number) {
+  constructor(name: string, columns: string[], rows: string[][], textColumn: number, before?: Answers) {
     this.name = name;
     this.columns = columns;
     this.rows = rows;
     this.textColumn = textColumn;
-    this.#state = new Uint8Array(rows.length);
-    this.#positive = new Float32Array(rows.length);
-    this.#confidence = new Float32Array(rows.length);
-    this.#truncated = new Uint8Array(rows.length);
+    const { length } = rows;
+    const known = before?.state.length === length ? before : undefined;
+    this.done = known?.done ?? 0;
+    this.problems = known?.problems ?? new Map();
+    this.#state = known?.state ?? new Uint8Array(length);
+    this.#positive = known?.positive ?? new Float32Array(length);
+    this.#confidence = known?.confidence ?? new Float32Array(length);
+    this.#truncated = known?.truncated ?? new Uint8Array(length);
+  }
+
+  answers(): Answers {
+    return {
+      done: this.done,
+      state: this.#state,
+      positive: this.#positive,
+      confidence: this.#confidence,
+      truncated: this.#truncated,
+      problems: this.problems,
+    };
   }
 
   get length(): number {

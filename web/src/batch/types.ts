@@ -27,6 +27,13 @@ export interface Format {
   sheet: string;
 }
 
+/** How a file is read: all that its rows depend on. */
+export interface Settings {
+  format: Format;
+  header: boolean;
+  textColumn: number;
+}
+
 export interface Preview {
   format: Format;
   sheets: string[];
@@ -36,7 +43,7 @@ export interface Preview {
   header: boolean;
 }
 
-export type ToReader = { type: "open"; file: File; format?: Format } | { type: "load" };
+export type ToReader = { type: "open"; file: File; format?: Format } | { type: "load"; file: File; format: Format };
 export type FromReader =
   | { type: "preview"; preview: Preview }
   | { type: "rows"; rows: string[][]; read: number }
