@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 from hypothesis import given
 from hypothesis import strategies as st
 from sentiment_service.engine.plan import (
     BULK_SHARE,
     MAX_WASTE,
+    RESERVED_SECONDS,
     Candidate,
     budget,
+    bulk_streams,
     choose,
     leads_bulk,
     rows,
@@ -63,6 +67,14 @@ def test_interactive_goes_first_and_bulk_is_never_starved(start: int) -> None:
 def test_whoever_waits_alone_goes_at_once(runs: int) -> None:
     assert leads_bulk(False, True, runs)
     assert not leads_bulk(True, False, runs)
+
+
+@given(st.integers(1, 64), st.floats(0, 10))
+def test_a_stream_is_kept_free_while_somebody_types(parallel: int, seconds: float) -> None:
+    streams = bulk_streams(parallel, seconds)
+    assert streams >= 1
+    assert streams == (parallel - 1 if parallel > 1 and seconds < RESERVED_SECONDS else parallel)
+    assert bulk_streams(parallel, math.inf) == parallel
 
 
 @given(st.integers(1, 1 << 20), st.integers(1, 64), st.integers(1, 4096))

@@ -6,11 +6,12 @@ import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from functools import partial
 from itertools import chain, islice
 from typing import NamedTuple
 
 from sentiment_service.engine.frames import Ids, Logits
-from sentiment_service.engine.plan import Candidate, budget, choose, leads_bulk, width
+from sentiment_service.engine.plan import Candidate, budget, bulk_streams, choose, leads_bulk, width
 from sentiment_service.engine.process import Answer, EngineFailedError
 
 # Only so many waiting sequences are looked at for one batch, so that a decision stays cheap.
@@ -106,6 +107,8 @@ class Batcher:
         self._interactive: dict[Ids, _Work] = {}
         self._bulk: dict[Ids, _Work] = {}
         self._runs = 0
+        self._bulk_runs = 0  # under way
+        self._interactive_at = -math.inf
         self._running: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -146,6 +149,8 @@ class Batcher:
         if len(self) + len(new) > self._queue_limit:
             raise QueueFullError(self._retry_after())
         queued = time.perf_counter()
+        if not bulk:
+            self._interactive_at = queued
         loop = asyncio.get_running_loop()
         futures: list[asyncio.Future[Logits]] = []
         works: list[_Work] = []
@@ -180,37 +185,41 @@ class Batcher:
     def _all(self) -> Iterator[_Work]:
         return chain(self._interactive.values(), self._bulk.values())
 
-    def _take(self) -> list[_Work]:
-        """Remove the next batch from the queue, dropping what nobody waits for any more."""
+    def _take(self) -> tuple[list[_Work], bool]:
+        """Remove the next batch from the queue, dropping what nobody waits for. Tells if it is bulk."""
         for queue in (self._interactive, self._bulk):
             for ids in [ids for ids, work in queue.items() if not work.wanted()]:
                 del queue[ids]
-        bulk = leads_bulk(bool(self._interactive), bool(self._bulk), self._runs)
+        streams = bulk_streams(self.parallel, time.perf_counter() - self._interactive_at)
+        may_bulk = bool(self._bulk) and self._bulk_runs < streams
+        bulk = leads_bulk(bool(self._interactive), may_bulk, self._runs)
         queue = self._bulk if bulk else self._interactive
         window = list(islice(queue.values(), _WINDOW))
         if not window:
-            return []
+            return [], bulk
         candidates = [Candidate(len(work.ids), work.max_batch) for work in window]
         tokens = budget(sum(one.tokens for one in candidates), self.parallel, self._max_tokens)
         batch = [window[index] for index in choose(candidates, tokens)]
         for work in batch:
             del queue[work.ids]
         self._runs += 1
-        return batch
+        return batch, bulk
 
     async def _loop(self) -> None:
         while True:
             await self._wake.wait()
-            batch = self._take() if len(self._running) < self.parallel else []
+            batch, bulk = self._take() if len(self._running) < self.parallel else ([], False)
             if not batch:
                 self._wake.clear()  # set again by what arrives and by each run that ends
                 continue
+            self._bulk_runs += bulk
             task = asyncio.create_task(self._execute(batch), name="engine-run")
             self._running.add(task)
-            task.add_done_callback(self._done)
+            task.add_done_callback(partial(self._done, bulk))
 
-    def _done(self, task: asyncio.Task[None]) -> None:
+    def _done(self, bulk: bool, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
+        self._bulk_runs -= bulk
         self._wake.set()
 
     async def _execute(self, batch: list[_Work]) -> None:

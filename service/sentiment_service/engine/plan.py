@@ -8,6 +8,8 @@ from typing import NamedTuple
 MAX_WASTE = 1.5
 # While both kinds wait, one run in so many is for bulk: it is never starved, and never in the way.
 BULK_SHARE = 4
+# So long after an interactive text bulk leaves one stream free, so that the next one need not wait for a run.
+RESERVED_SECONDS = 1.0
 
 
 # An engine prepares kernels for every new shape, which costs more time than a run and stays in memory. So
@@ -41,6 +43,11 @@ def usual_widths(max_tokens: int) -> list[int]:
 def leads_bulk(interactive: bool, bulk: bool, runs: int) -> bool:
     """Whether the next run is for bulk, given what waits and how many runs went before."""
     return bulk and (not interactive or runs % BULK_SHARE == BULK_SHARE - 1)
+
+
+def bulk_streams(parallel: int, since_interactive: float) -> int:
+    """Streams that bulk may take, so many seconds after the last interactive text came."""
+    return parallel - 1 if parallel > 1 and since_interactive < RESERVED_SECONDS else parallel
 
 
 def budget(waiting_tokens: int, parallel: int, max_tokens: int) -> int:
