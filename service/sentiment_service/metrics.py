@@ -21,7 +21,8 @@ class RequestMetrics(Protocol):
 
     def request_began(self) -> None: ...
 
-    def request_ended(self, endpoint: str, status: int, seconds: float) -> None: ...
+    def request_ended(self, endpoint: str, status: int, seconds: float | None) -> None:
+        """None for a stream: how long it takes is its sender's choice, and no measure of the service."""
 
 
 class Metrics:
@@ -41,7 +42,10 @@ class Metrics:
 
         self._requests = counter("structbert_requests", "API requests answered", "endpoint", "status")
         self._latency = histogram(
-            "structbert_request_latency_seconds", "From request to response", _LATENCY_BUCKETS, "endpoint"
+            "structbert_request_latency_seconds",
+            "From request to response; streams have none",
+            _LATENCY_BUCKETS,
+            "endpoint",
         )
         self._active = gauge("structbert_active_requests", "API requests in progress")
         gauge(
@@ -66,17 +70,20 @@ class Metrics:
         self._truncated = counter("structbert_truncated_texts", "Texts whose end was not read")
         gauge("structbert_queue_length", "Texts waiting for the engine").set_function(queue_length)
         self.total_requests = 0
-        self._total_seconds = 0.0
+        self._timed_requests = 0
+        self._timed_seconds = 0.0
 
     def request_began(self) -> None:
         self._active.inc()
 
-    def request_ended(self, endpoint: str, status: int, seconds: float) -> None:
+    def request_ended(self, endpoint: str, status: int, seconds: float | None) -> None:
         self._active.dec()
         self._requests.labels(endpoint, str(status)).inc()
-        self._latency.labels(endpoint).observe(seconds)
         self.total_requests += 1
-        self._total_seconds += seconds
+        if seconds is not None:
+            self._latency.labels(endpoint).observe(seconds)
+            self._timed_requests += 1
+            self._timed_seconds += seconds
 
     def requests_lost(self, count: int) -> None:
         """Requests that a dead HTTP worker took along."""
@@ -109,7 +116,7 @@ class Metrics:
 
     @property
     def average_ms(self) -> float:
-        return self._total_seconds * 1000 / self.total_requests if self.total_requests else 0.0
+        return self._timed_seconds * 1000 / self._timed_requests if self._timed_requests else 0.0
 
     def render(self) -> bytes:
         return generate_latest(self._registry)

@@ -55,7 +55,9 @@ def test_no_file_outside_the_built_ones(client: TestClient) -> None:
 
 def test_base_is_the_root_path(serve: Serve) -> None:
     assert '<base href="./">' in serve().get("/").text
-    assert '<base href="/sentiment/">' in serve(root_path="/sentiment").get("/").text
+    behind = serve(root_path="/sentiment")
+    for path in ("/", "/sentiment/", "/sentiment"):
+        assert '<base href="/sentiment/">' in behind.get(path).text
 
 
 def test_info_tells_the_package(client: TestClient) -> None:

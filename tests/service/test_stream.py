@@ -87,6 +87,15 @@ def test_a_bad_row_fails_alone(serve: Serve) -> None:
     assert last["summary"] == {"rows": 12, "errors": 10}
 
 
+def test_streams_are_no_part_of_the_average_time(client: TestClient) -> None:
+    ask(client, b'{"text": "\xe5\xa5\xbd"}\n')
+    health = client.get("/health").json()
+    assert (health["total_requests"], health["avg_response_time_ms"]) == (1, 0)
+    metrics = client.get("/metrics").text
+    assert f'structbert_requests_total{{endpoint="{STREAM}",status="200"}} 1.0' in metrics
+    assert "structbert_request_latency_seconds_count{" not in metrics
+
+
 def test_an_empty_body_is_no_rows(client: TestClient) -> None:
     assert ask(client, b"") == ([], {"summary": {"rows": 0, "errors": 0}})
 

@@ -88,6 +88,8 @@ class Guard:
             await self._app(scope, receive, send)
             return
         root = self._service.settings.root_path
+        if root and scope["path"] == root:  # people leave the last slash out
+            scope = {**scope, "path": f"{root}/"}
         path = route_path(scope["path"], root)
         headers = Headers(scope=scope)
         given = scope.get("state", {})
@@ -108,7 +110,8 @@ class Guard:
             try:
                 await self._admit(exchange, scope, headers, receive)
             finally:
-                metrics.request_ended(endpoint, exchange.status, time.perf_counter() - begin)
+                seconds = None if path in self._streams else time.perf_counter() - begin
+                metrics.request_ended(endpoint, exchange.status, seconds)
         finally:
             self._budget.release(exchange)
 

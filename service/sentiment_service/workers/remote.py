@@ -57,7 +57,7 @@ class RemoteScheduler:
     def request_began(self) -> None:
         self._send("began")
 
-    def request_ended(self, endpoint: str, status: int, seconds: float) -> None:
+    def request_ended(self, endpoint: str, status: int, seconds: float | None) -> None:
         self._send("ended", endpoint, status, seconds)
 
     async def _call(self, method: str, *arguments: Any, **options: Any) -> Any:
