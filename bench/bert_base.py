@@ -1,13 +1,12 @@
 """A full-size BERT-base classifier with random weights of a fixed seed: right for speed, useless for answers.
 
 102 million parameters, 12 layers, hidden 768, vocabulary 21,128, two labels. `python -m bench.bert_base`
-makes it once (about two minutes) in an environment of its own, and prints where it is. Under
+makes it once (about a minute) in an environment of its own, and prints where it is. Under
 `${XDG_CACHE_HOME:-~/.cache}/sentiment-operator/bench/bert-base-<digest of this recipe>/`:
 
     checkpoint/    Hugging Face: config.json, model.safetensors, vocab.txt, tokenizer.json
     fp32/          model package, fp32
-    int8/          model package, weights and activations int8 (post-training quantised)
-    int8-weights/  model package, weight-only int8
+    int8/          model package, weights int8
 
 Code and tests get the same with `bench.bert_base.ensure()`, which makes what is missing.
 """
@@ -25,10 +24,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.paths import CACHE, ROOT
-from bench.texts import MAX_TOKENS, lengths, vocabulary
+from bench.texts import MAX_TOKENS, vocabulary
 
 SEED = 7
-CALIBRATION_ROWS = 64
 POSITIONS = 512
 
 
@@ -47,10 +45,6 @@ class BertBase:
     @property
     def int8(self) -> Path:
         return self.root / "int8"
-
-    @property
-    def int8_weights(self) -> Path:
-        return self.root / "int8-weights"
 
 
 def paths() -> BertBase:
@@ -74,7 +68,7 @@ def ensure() -> BertBase:
 
 
 def make() -> BertBase:
-    """Build all four in a temporary directory and rename it; needs the extras `models` and `torch`."""
+    """Build all three in a temporary directory and rename it; needs the extras `models` and `torch`."""
     made = paths()
     if made.root.is_dir():
         return made
@@ -93,7 +87,8 @@ def make() -> BertBase:
 
 def _build(to: BertBase) -> None:
     import torch  # type: ignore[import-not-found, unused-ignore]
-    from sentiment_models import export
+    from sentiment_models import export, quantise
+    from sentiment_models.checkpoint.first_token import narrow
     from transformers import (  # type: ignore[import-not-found, unused-ignore]
         BertConfig,
         BertForSequenceClassification,
@@ -109,6 +104,7 @@ def _build(to: BertBase) -> None:
     _say(f"BERT-base, {sum(p.numel() for p in model.parameters()) / 1e6:.1f} million parameters")
     model.save_pretrained(to.checkpoint)
     _write_tokenizer(to.checkpoint)
+    narrow(model)  # as every checkpoint is prepared
 
     class Logits(torch.nn.Module):  # type: ignore[misc, unused-ignore]
         def __init__(self) -> None:
@@ -121,15 +117,8 @@ def _build(to: BertBase) -> None:
     _say("fp32 package")
     converted = export.convert(Logits())  # type: ignore[arg-type, unused-ignore]
     _write_package(to, to.fp32, "fp32", lambda: converted, fp16=False)
-    _say("int8 package, weights only")
-    _write_package(to, to.int8_weights, "int8", lambda: export.weights_only(converted))
-    _say("int8 package, post-training quantised")
-    chance = torch.Generator().manual_seed(SEED)
-    rows = [
-        [101, *torch.randint(200, 7000, (n - 2,), generator=chance).tolist(), 102]
-        for n in lengths(CALIBRATION_ROWS, SEED)
-    ]
-    _write_package(to, to.int8, "int8", lambda: export.post_training(converted, rows))
+    _say("int8 package")
+    _write_package(to, to.int8, "int8", lambda: quantise.weights_only(converted))
 
 
 def _write_tokenizer(folder: Path) -> None:
@@ -177,5 +166,5 @@ def _say(text: str) -> None:
 
 if __name__ == "__main__":
     made = make()
-    for name in ("checkpoint", "fp32", "int8", "int8_weights"):
+    for name in ("checkpoint", "fp32", "int8"):
         print(f"{name}\t{getattr(made, name)}")

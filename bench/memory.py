@@ -87,9 +87,9 @@ def measure(console: Console) -> dict[str, str]:
     bert = ensure()
     found: dict[str, str] = {}
     loaded: dict[str, float] = {}
-    size = {p.name: (p / "model.bin").stat().st_size / MB for p in (bert.fp32, bert.int8, bert.int8_weights)}
-    with Steps("memory", 5, console) as steps:
-        for package in (bert.fp32, bert.int8, bert.int8_weights):
+    size = {p.name: (p / "model.bin").stat().st_size / MB for p in (bert.fp32, bert.int8)}
+    with Steps("memory", 4, console) as steps:
+        for package in (bert.fp32, bert.int8):
             name = package.name
             with serving(package, IDLE_UNLOAD_SECONDS="4") as server:
                 start = pss(server)
@@ -115,11 +115,9 @@ def measure(console: Console) -> dict[str, str]:
     each = (privately[4] - privately[1]) / 3
     found["each further worker, private MB"] = figure(each)
     found["each further worker ÷ int8 model file"] = outcome(each / size["int8"], 0.15, least=False)
-    for name in ("int8", "int8-weights"):
-        smaller = 1 - size[name] / size["fp32"]
-        less = 1 - loaded[name] / loaded["fp32"]
-        found[f"{name}: file smaller than fp32 by"] = outcome(smaller, 0.75, least=True)
-        found[f"{name}: resident less than fp32 by"] = outcome(less, 0.60, least=True)
+    smaller, less = 1 - size["int8"] / size["fp32"], 1 - loaded["int8"] / loaded["fp32"]
+    found["int8: file smaller than fp32 by"] = outcome(smaller, 0.75, least=True)
+    found["int8: resident less than fp32 by"] = outcome(less, 0.60, least=True)
     return found
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch  # type: ignore[import-not-found, unused-ignore]
 
 from sentiment_models import runtime
+from sentiment_models.quantise import group_activations
 from sentiment_models.wide import WideAndDeep
 
 # The most that quantising activations may cost on the calibration part; past it, weights only.
@@ -76,11 +77,12 @@ def weights_only(model: Any) -> Any:
     """int8 weights, the tables of the embedding included; activations stay as they are."""
     import nncf  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
-    return nncf.compress_weights(
+    compressed = nncf.compress_weights(
         model.clone(),
         mode=nncf.CompressWeightsMode.INT8_SYM,
         ignored_scope=nncf.IgnoredScope(patterns=[_KEPT]),
     )
+    return group_activations(compressed)
 
 
 def quantise(

@@ -63,9 +63,9 @@ def test_wilson_by_hand() -> None:
     assert judge.wilson(10, 10)[1] == 1
 
 
-def attempt(name: str, milliseconds: float, refused: str = "") -> judge.Attempt:
+def attempt(name: str, milliseconds: float, refused: str = "", how: str = "none") -> judge.Attempt:
     scores = judge.Scores(0.9, (0.88, 0.92), 0.9, 0.01, 1000)
-    return judge.Attempt(name, "none", milliseconds, 1, scores, judge.Verdict(0, (0, 0), 0, refused))
+    return judge.Attempt(name, how, milliseconds, 1, scores, judge.Verdict(0, (0, 0), 0, refused))
 
 
 def test_the_fastest_that_passed_is_taken() -> None:
@@ -77,8 +77,16 @@ def test_the_fastest_that_passed_is_taken() -> None:
     assert json.loads(json.dumps(tried[0].record()))["refused"] == "accuracy falls"
 
 
+@pytest.mark.parametrize(("milliseconds", "chosen"), [(0.95, "weights"), (0.5, "post-training")])
+def test_quantised_activations_must_be_clearly_faster(milliseconds: float, chosen: str) -> None:
+    tried = [attempt("int8", 1, how="weights"), attempt("int8", milliseconds, how="post-training")]
+    found = judge.fastest(tried)
+    assert found is not None
+    assert found.quantisation == chosen
+
+
 def test_each_precision_goes_on_to_gentler_ones_only() -> None:
     names = {asked: [one.shown for one in quantise.order(asked)] for asked in quantise.PRECISIONS}
-    assert names["int8"] == names["auto"] == ["int8 (post-training)", "int8 (weights)", "bf16", "fp32"]
+    assert names["int8"] == names["auto"] == ["int8 (weights)", "int8 (post-training)", "bf16", "fp32"]
     assert names["bf16"] == ["bf16", "fp32"]
     assert names["fp32"] == ["fp32"]

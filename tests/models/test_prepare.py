@@ -45,10 +45,11 @@ def test_a_checkpoint_becomes_a_package_that_the_service_reads(plain: Path, tmp_
     assert made["labels"] == ["负面", "正面"]
     attempts = made["gate"]["attempts"]
     assert [(one["precision"], one["quantisation"]) for one in attempts] == [
-        ("int8", "post-training"), ("int8", "weights"), ("bf16", "none"), ("fp32", "none"),
+        ("int8", "weights"), ("int8", "post-training"), ("bf16", "none"), ("fp32", "none"),
     ]  # fmt: skip
     passed = [one for one in attempts if one["passed"]]
-    best = min(passed, key=lambda one: one["milliseconds"])
+    handicap = {"post-training": 1.15}
+    best = min(passed, key=lambda one: one["milliseconds"] * handicap.get(one["quantisation"], 1))
     assert (made["precision"], made["quantisation"]) == (best["precision"], best["quantisation"])
     assert made["accuracy"]["fp32"] > 0.7
     assert attempts[-1]["drop"] == 0

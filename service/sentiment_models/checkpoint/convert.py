@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sentiment_models.checkpoint import weights
+from sentiment_models.checkpoint.first_token import narrow
 from sentiment_models.checkpoint.layout import Checkpoint
 from sentiment_models.faults import CheckpointUnreadable, KeysMismatch, LabelCountWrong, VocabularyMismatch
 
@@ -47,6 +48,7 @@ def convert(checkpoint: Checkpoint, ir: Path, rows: Sequence[Sequence[int]]) -> 
             wrapped(torch.tensor([list(row)]), torch.ones(1, len(row), dtype=torch.int64))[0].double().numpy()
             for row in rows
         ]
+        narrow(model)  # after the reference, which thereby judges it too
         ids = torch.tensor([list(range(2, 11))] * 2)
         made = ov.convert_model(
             wrapped, example_input={"input_ids": ids, "attention_mask": torch.ones_like(ids)}

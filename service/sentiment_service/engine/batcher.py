@@ -225,7 +225,7 @@ class Batcher:
     async def _execute(self, batch: list[_Work]) -> None:
         begin = time.perf_counter()
         ids = [work.ids for work in batch]
-        padded = len(batch) * width(max(map(len, ids)))
+        padded = len(batch) * width(max(map(len, ids)), len(batch))
         try:
             answer = await self._run(ids, padded * (self._seconds_per_token or _GUESSED_SECONDS_PER_TOKEN))
         except asyncio.CancelledError:

@@ -132,7 +132,7 @@ def infer(engine: Engine, batch: Any, max_tokens: int) -> NDArray[np.float32]:
     """Pad the rows of ids to one width, run once; shape [rows, 2]."""
     import numpy as np
 
-    columns = min(width(max(len(ids) for ids in batch)), max_tokens)
+    columns = min(width(max(len(ids) for ids in batch), len(batch)), max_tokens)
     input_ids = np.zeros((len(batch), columns), dtype=np.int64)
     attention_mask = np.zeros_like(input_ids)
     for row, ids in enumerate(batch):

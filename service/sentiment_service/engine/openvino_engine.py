@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 INPUTS = frozenset({"input_ids", "attention_mask"})
+# Kernels are kept for so many layers and shapes, the last ones used. Without a limit every new shape stays,
+# and memory grows for hours.
+_KERNELS = 128
 
 
 class OpenVinoEngine:
@@ -26,6 +30,8 @@ class OpenVinoEngine:
         self._requests: SimpleQueue[Any] = SimpleQueue()
 
     def load(self) -> None:
+        # Its second cache, shared by the streams; read when the library is loaded.
+        os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(2 * _KERNELS))
         import openvino as ov  # type: ignore[import-untyped]
 
         core = ov.Core()
@@ -37,6 +43,7 @@ class OpenVinoEngine:
             "INFERENCE_NUM_THREADS": self._threads,
             # The cores are shared with HTTP and tokenising; the scheduler of the system knows best.
             "ENABLE_CPU_PINNING": False,
+            "CPU_RUNTIME_CACHE_CAPACITY": _KERNELS,
         }
         if self._precision == "fp32":
             # Else a CPU that knows bfloat16 would use it, and answer otherwise than the next node.

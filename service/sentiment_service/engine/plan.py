@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-MAX_WASTE = 1.5
+# A run costs about as much as eight more tokens, so joining pays only while it pads little.
+MAX_WASTE = 1.05
 # While both kinds wait, one run in so many is for bulk: it is never starved, and never in the way.
 BULK_SHARE = 4
 # So long after an interactive text bulk leaves one stream free, so that the next one need not wait for a run.
 RESERVED_SECONDS = 1.0
 
-
-# An engine prepares kernels for every new shape, which costs more time than a run and stays in memory. So
-# shapes come from a grid that is fine enough to waste little and coarse enough to be met again.
-_STEPS = ((32, 4), (96, 8), (256, 16))
-_LAST_STEP = 32
+# An engine prepares kernels for every new number of tokens in a run, rows times width: that costs more time
+# than a run, and stays in memory. So this number is a multiple of GRAIN, and there are few of them.
+GRAIN = 8
+# Longer rows run alone, and are rare.
+_LONG, _LONG_GRAIN = 256, 32
 _ROWS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
 
 
@@ -24,15 +26,10 @@ class Candidate(NamedTuple):
     max_batch: int
 
 
-def width(tokens: int) -> int:
-    """Tokens that a row of so many is padded to."""
-    step = next((step for limit, step in _STEPS if tokens <= limit), _LAST_STEP)
+def width(tokens: int, rows: int = 1) -> int:
+    """What `rows` rows are padded to, the longest of which has so many tokens."""
+    step = _LONG_GRAIN if tokens > _LONG else GRAIN // math.gcd(GRAIN, rows)
     return -(-tokens // step) * step
-
-
-def rows(count: int) -> int:
-    """How many of `count` rows run together: the most that the grid has."""
-    return next(size for size in reversed(_ROWS) if size <= count)
 
 
 def usual_widths(max_tokens: int) -> list[int]:
@@ -58,23 +55,23 @@ def budget(waiting_tokens: int, parallel: int, max_tokens: int) -> int:
 def choose(waiting: Sequence[Candidate], max_tokens: int) -> list[int]:
     """Indexes of the next batch; the first of `waiting` is always in it.
 
-    On a CPU padding loses what batching gains, so the first is joined by those nearest to it in length,
-    while the padded batch stays within `max_tokens` and within MAX_WASTE times what its rows need one by
-    one, and no larger than any member's own `max_batch`.
+    On a CPU padding loses what batching gains, so the first is joined by those nearest to it in length: by
+    the most, out of a few sizes, that stay within `max_tokens` and within MAX_WASTE times what they hold (a
+    GRAIN aside), and are no more than any member's own `max_batch`.
     """
     first = waiting[0]
-    order = sorted(range(1, len(waiting)), key=lambda i: abs(waiting[i].tokens - first.tokens))
-    chosen = [0]
-    widest = alone = width(first.tokens)
-    limit = first.max_batch
-    for index in order:
-        needs, max_batch = width(waiting[index].tokens), waiting[index].max_batch
+    chosen, best = [0], 1
+    widest, alone, limit = first.tokens, first.tokens, first.max_batch
+    for index in sorted(range(1, len(waiting)), key=lambda i: abs(waiting[i].tokens - first.tokens)):
+        tokens, max_batch = waiting[index]
         size = len(chosen) + 1
-        padded = max(widest, needs) * size
-        if padded > max_tokens or size > limit:
+        if max(widest, tokens) * size > max_tokens or size > limit:
             break
-        if padded > MAX_WASTE * (alone + needs) or size > max_batch:
+        if size > max_batch:
             continue
         chosen.append(index)
-        widest, alone, limit = max(widest, needs), alone + needs, min(limit, max_batch)
-    return chosen[: rows(len(chosen))]
+        widest, alone, limit = max(widest, tokens), alone + tokens, min(limit, max_batch)
+        padded = width(widest, size) * size
+        if size in _ROWS and padded <= max_tokens and padded <= MAX_WASTE * alone + GRAIN:
+            best = size
+    return chosen[:best]
