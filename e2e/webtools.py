@@ -15,6 +15,7 @@ from .cluster.paths import REPO
 WEB = REPO / "web"
 BUILT = REPO / "service" / "sentiment_service" / "web"
 CHROMIUM = Path("/usr/bin/chromium")
+FIREFOX = Path("/usr/bin/firefox-esr")
 # package → a file that only it brings; the fonts decide what the screenshots look like.
 BROWSER_PACKAGES = {
     "chromium": str(CHROMIUM),
@@ -58,6 +59,10 @@ def build(to: Path = BUILT) -> None:
 
 def ensure_browser() -> None:
     ensure_packages(BROWSER_PACKAGES)
+
+
+def ensure_firefox() -> None:
+    ensure_packages({**BROWSER_PACKAGES, "firefox-esr": str(FIREFOX)})
 
 
 if __name__ == "__main__":

@@ -84,11 +84,17 @@ export class Keeper {
   #kept: Kept;
   #data: TableData;
   #ended = false;
+  #wake: (() => void) | undefined;
 
   constructor(kept: Kept, data: TableData) {
     this.#kept = kept;
     this.#data = data;
     void this.#keep();
+  }
+
+  /** Write now: the run has come to an end, or to a halt. */
+  hurry(): void {
+    this.#wake?.();
   }
 
   async forget(): Promise<void> {
@@ -111,7 +117,10 @@ export class Keeper {
           this.holds.value = true;
         }
         const took = performance.now() - begin;
-        await new Promise((resolve) => setTimeout(resolve, Math.max(PAUSE_MS, took / SHARE)));
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+          setTimeout(resolve, Math.max(PAUSE_MS, took / SHARE));
+        });
       }
     } catch {
       this.holds.value = false;

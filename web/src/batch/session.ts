@@ -67,7 +67,11 @@ async function analyze(
     textColumn,
   };
   const run = new Run(data);
-  step.value = { name: "results", results: { data, run, loaded, keeper: new Keeper(kept, data) } };
+  const keeper = new Keeper(kept, data);
+  run.progress.subscribe(({ phase }) => {
+    if (phase !== "running") keeper.hurry();
+  });
+  step.value = { name: "results", results: { data, run, loaded, keeper } };
   void run.start();
 }
 
