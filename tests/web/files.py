@@ -18,21 +18,20 @@ _BAD = [
 _CITIES = ["北京", "上海", "广州", "成都"]
 
 
-def reviews(count: int, seed: int = 1) -> list[tuple[str, str, str]]:
-    """Date, city and text of `count` reviews, the same every time, no text twice."""
-    chance = random.Random(seed)
-    return [
-        (
-            f"2026-{chance.randint(1, 6):02d}-{chance.randint(1, 28):02d}",
-            chance.choice(_CITIES),
-            f"{chance.choice(_GOOD + _BAD)}，第{number}单",
-        )
-        for number in range(count)
-    ]
+def reviews(count: int, distinct: int | None = None) -> list[tuple[str, str, str]]:
+    """Date, city and text of `count` reviews, the same every time; after `distinct` texts they come again."""
+    chance = random.Random(1)
+    rows: list[tuple[str, str, str]] = []
+    for number in range(count):
+        day = f"2026-{chance.randint(1, 6):02d}-{chance.randint(1, 28):02d}"
+        city = chance.choice(_CITIES)
+        text = f"{chance.choice(_GOOD + _BAD)}，第{number}单"
+        rows.append((day, city, rows[number - distinct][2] if distinct and number >= distinct else text))
+    return rows
 
 
-def review_csv(path: Path, count: int, encoding: str = "utf-8-sig") -> Path:
-    rows = ["日期,城市,评价内容", *(",".join(row) for row in reviews(count))]
+def review_csv(path: Path, count: int, encoding: str = "utf-8-sig", *, distinct: int | None = None) -> Path:
+    rows = ["日期,城市,评价内容", *(",".join(row) for row in reviews(count, distinct))]
     path.write_text("\r\n".join(rows) + "\r\n", encoding, newline="")
     return path
 
