@@ -18,7 +18,7 @@ from bench.bert_base import ensure
 from bench.client import Job, send
 from bench.measure import POOL, figure, mixed
 from bench.progress import Steps
-from bench.report import outcome
+from bench.report import outcome, verdict
 from bench.targets import Server, ours
 
 MB = 1e6
@@ -116,7 +116,7 @@ def measure(console: Console) -> dict[str, str]:
     found["each further worker, private MB"] = figure(each)
     found["each further worker ÷ int8 model file"] = outcome(each / size["int8"], 0.15, least=False)
     smaller, less = 1 - size["int8"] / size["fp32"], 1 - loaded["int8"] / loaded["fp32"]
-    found["int8: file smaller than fp32 by"] = outcome(smaller, 0.75, least=True)
+    found["int8: file smaller than fp32 by"] = f"{smaller:.2%}, {verdict(smaller, 0.75, least=True)}"
     found["int8: resident less than fp32 by"] = outcome(less, 0.60, least=True)
     return found
 

@@ -19,11 +19,18 @@ _EARLY = {"/livez": (200, b"ok"), "/readyz": (503, b"starting"), "/startupz": (5
 
 
 class Front:
-    """`make` builds the app, in a thread; `on_failure` is called when it cannot."""
+    """`make` builds the app, in a thread; `on_failure` is called when it cannot. `on_early` is called once
+    when somebody posts before the app is there: the model will be wanted."""
 
-    def __init__(self, make: Callable[[], FastAPI], on_failure: Callable[[BaseException], None]) -> None:
+    def __init__(
+        self,
+        make: Callable[[], FastAPI],
+        on_failure: Callable[[BaseException], None],
+        on_early: Callable[[], None] = lambda: None,
+    ) -> None:
         self._make = make
         self._on_failure = on_failure
+        self._on_early: Callable[[], None] | None = on_early
         self._app: FastAPI | None = None
         self._made = asyncio.Event()
 
@@ -34,6 +41,9 @@ class Front:
         if self._app is None and scope["path"] in _EARLY:
             await _answer(send, *_EARLY[scope["path"]])
             return
+        if self._app is None and scope["method"] == "POST" and self._on_early is not None:
+            on_early, self._on_early = self._on_early, None
+            on_early()
         await self._made.wait()
         assert self._app is not None
         await self._app(scope, receive, send)

@@ -31,10 +31,12 @@ _BACKLOG = 2048
 class _Server(uvicorn.Server):
     """Serves `make`'s app behind the front; a failure to make it ends the server."""
 
-    def __init__(self, settings: Settings, make: Callable[[], FastAPI]) -> None:
+    def __init__(
+        self, settings: Settings, make: Callable[[], FastAPI], on_early: Callable[[], None] = lambda: None
+    ) -> None:
         self.failed = False
         config = uvicorn.Config(
-            Front(make, self._fail),
+            Front(make, self._fail, on_early),
             log_config=None,
             **connections.OPTIONS,
             timeout_graceful_shutdown=round(settings.request_timeout_seconds) + 1,
@@ -54,7 +56,7 @@ class DrainingServer(_Server):
     """
 
     def __init__(self, settings: Settings) -> None:
-        super().__init__(settings, self._make)
+        super().__init__(settings, self._make, self._start_engine)
         self._settings = settings
         self._scheduler: Scheduler | None = None
         self._stop_at = math.inf
@@ -65,6 +67,13 @@ class DrainingServer(_Server):
         app = create_app(self._settings)
         self._scheduler = app.state.service.scheduler
         return app
+
+    def _start_engine(self) -> None:
+        """Both cores import at the same time: the app here, the engine's libraries there."""
+        if self._settings.engine != "torch":
+            from sentiment_service.engine import process
+
+            process.start_ahead()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
         if self._scheduler is None or self._stop_at < math.inf:

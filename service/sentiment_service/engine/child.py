@@ -1,4 +1,4 @@
-"""The engine's process, `python -m sentiment_service.engine.child FD`: token ids in, logits out.
+"""The engine's process, `python -m sentiment_service.engine.child FD [MODULE…]`: token ids in, logits out.
 
 It knows no text, no tokeniser and no HTTP, and imports as little: its start is the cold start of the
 service. When it ends, all its memory goes back to the system. It ends when its socket does.
@@ -7,6 +7,7 @@ service. When it ends, all its memory goes back to the system. It ends when its 
 from __future__ import annotations
 
 import ctypes
+import importlib
 import json
 import mmap
 import os
@@ -174,6 +175,9 @@ def main() -> int:
     # Ctrl-C reaches the whole group; the parent alone decides when this process ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for name in sys.argv[2:]:
+        with suppress(ImportError):  # the load will tell
+            importlib.import_module(name)
     return Child(socket.socket(fileno=int(sys.argv[1]))).serve()
 
 

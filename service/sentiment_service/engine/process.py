@@ -24,6 +24,10 @@ _PONG_WITHIN_SECONDS = 3.0
 _REAP_EVERY_SECONDS = 0.005
 
 
+# A process that was started before anybody could say what it is to load.
+_spare: tuple[subprocess.Popen[bytes], socket.socket] | None = None
+
+
 class EngineFailedError(Exception):
     """The engine failed while it worked on this; the message says how."""
 
@@ -64,14 +68,9 @@ class EngineProcess:
     @classmethod
     async def start(cls, order: Order, on_end: Callable[[str], None]) -> EngineProcess:
         """Returns when the model is loaded and answers; raises `ModelLoadError` when it does not."""
-        ours, theirs = socket.socketpair()
-        ours.setblocking(False)
-        with theirs:
-            popen = subprocess.Popen(  # noqa: ASYNC220, S603 our own program; a fork is quick
-                [sys.executable, "-P", "-m", "sentiment_service.engine.child", str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-            )
+        global _spare
+        spare, _spare = _spare, None
+        popen, ours = spare or _spawn()
         engine = cls(popen, ours)
         try:
             await engine._load(order, on_end)
@@ -194,3 +193,22 @@ class EngineProcess:
     def _send(self, kind: Kind, payload: bytes = b"") -> None:
         assert self._writer is not None
         self._writer.write(frames.frame(kind, payload))
+
+
+def start_ahead() -> None:
+    """Start the process of the next OpenVINO engine now: it imports while its load is not yet asked for."""
+    global _spare
+    _spare = _spare or _spawn("openvino")
+
+
+def _spawn(*imports: str) -> tuple[subprocess.Popen[bytes], socket.socket]:
+    """A process, and our end of the socket that it listens to and ends with."""
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    with theirs:
+        popen = subprocess.Popen(  # noqa: S603 our own program
+            [sys.executable, "-P", "-m", "sentiment_service.engine.child", str(theirs.fileno()), *imports],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+        )
+    return popen, ours

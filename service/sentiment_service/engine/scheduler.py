@@ -222,6 +222,8 @@ class Scheduler:
             log_error("", "model_unavailable", reason, {"model": name})
         else:
             log_event(f"model {state}", model=name)
+        if state is State.UNLOADED:
+            trim()
         self._publish()
 
     def _publish(self) -> None:
