@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from sentiment_service.engine import child
 from sentiment_service.engine.openvino_engine import OpenVinoEngine
-from sentiment_service.engine.package import ModelPackage
+from sentiment_service.engine.package import Manifest, ModelPackage
 from sentiment_service.engine.protocol import ModelLoadError
 from sentiment_service.engine.torch_engine import TorchEngine
 
-from tests.service.tiny_model import write_package
+from tests.service.tiny_model import Serve, write_package
 
 
 @pytest.fixture
@@ -42,6 +42,31 @@ def test_auto_prefers_the_ir_where_both_are(checkpoint: Path) -> None:
     write_package(checkpoint)
     assert isinstance(child.create("auto", checkpoint, 1), OpenVinoEngine)
     assert isinstance(child.create("torch", checkpoint, 1), TorchEngine)
+
+
+def test_what_is_told_of_the_engine_is_what_runs(package: Path, checkpoint: Path, serve: Serve) -> None:
+    def told(directory: Path) -> tuple[str, str]:
+        client = serve(model_dir=directory)
+        info = client.get("/api/v1/info").json()["model"]
+        return info["engine"], client.get(f"/v2/models/{info['name']}").json()["platform"]
+
+    assert told(package) == ("openvino", "openvino")
+    assert told(checkpoint) == ("torch", "torch")
+
+
+@pytest.mark.parametrize(
+    ("fields", "hint"),
+    [
+        ({"precision": "fp32"}, "f32"),
+        ({"precision": "int8"}, ""),
+        ({"precision": "int8", "inference_precision": "f32"}, "f32"),
+        ({"precision": "int8", "inference_precision": "bf16"}, "bf16"),
+    ],
+)
+def test_the_package_says_what_it_is_computed_in(package: Path, fields: dict[str, str], hint: str) -> None:
+    manifest = json.loads((package / "model.json").read_text())
+    manifest.pop("precision", None)
+    assert Manifest.model_validate({**manifest, **fields}).hint == hint
 
 
 def test_an_engine_that_cannot_run_the_directory_says_so(package: Path, checkpoint: Path) -> None:

@@ -32,15 +32,20 @@ def test_who_posts_before_the_app_is_there_has_the_engine_started_once() -> None
                 "query_string": b"", "root_path": ""}  # fmt: skip
 
     async def scenario() -> None:
-        front = Front(make, lambda error: early.append(repr(error)), lambda: early.append("engine"))
+        asked = asyncio.Event()
+
+        def on_early() -> None:
+            early.append("engine")
+            asked.set()
+
+        front = Front(make, lambda error: early.append(repr(error)), on_early)
         events: asyncio.Queue[dict[str, str]] = asyncio.Queue()
         events.put_nowait({"type": "lifespan.startup"})
         life = asyncio.create_task(front({"type": "lifespan"}, events.get, send))
         await front(scope("GET", "/livez"), receive, send)
         assert early == []
         posts = [asyncio.create_task(front(scope("POST", "/x"), receive, send)) for _ in range(3)]
-        while not early:
-            await asyncio.sleep(0)
+        await asked.wait()
         imported.set()
         await asyncio.gather(*posts)
         await front(scope("POST", "/x"), receive, send)

@@ -34,8 +34,9 @@ from sentiment_service.api.probes import unready
 from sentiment_service.api.routes import log_batch, problem_of
 from sentiment_service.api.schemas import error_responses
 from sentiment_service.app import Service
+from sentiment_service.engine.checkpoint import CONFIG
 from sentiment_service.engine.decide import Prediction
-from sentiment_service.engine.files import MANIFEST
+from sentiment_service.engine.files import MANIFEST, engine_of
 from sentiment_service.engine.lifecycle import ModelUnavailableError
 from sentiment_service.engine.package import Manifest, ModelPackage
 from sentiment_service.engine.protocol import ModelLoadError
@@ -110,7 +111,8 @@ class _Model:
     def find(self, name: str, version: str | None) -> Manifest:
         directory = self._settings.package_dir.resolve()
         try:
-            status = (directory / MANIFEST).stat()
+            plain = not (directory / MANIFEST).exists() and (directory / CONFIG).exists()
+            status = (directory / (CONFIG if plain else MANIFEST)).stat()
             manifest = _read(directory, status.st_mtime_ns, status.st_size)
         except OSError as error:
             raise ModelUnavailableError(f"no model package in {directory}: {error.strerror}") from error
@@ -129,7 +131,7 @@ class _Model:
         return ModelMetadata(
             name=name,
             versions=[manifest.version],
-            platform="openvino",
+            platform=engine_of(self._settings.engine, self._settings.package_dir.resolve()),
             inputs=[TensorMetadata(name=TEXT, datatype="BYTES", shape=[-1])],
             outputs=[
                 TensorMetadata(name=output, datatype=datatype, shape=[-1, *rest])

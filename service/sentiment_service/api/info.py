@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from sentiment_service import __version__
 from sentiment_service.api.schemas import error_responses
+from sentiment_service.engine.files import engine_of
 from sentiment_service.engine.package import ModelPackage, NeutralBand
 from sentiment_service.engine.protocol import ModelLoadError
 
@@ -59,10 +60,10 @@ def router(service: Service) -> APIRouter:
         """The model's package, read anew; `problem` says why when it cannot be read."""
         model = problem = None
         try:
-            manifest = ModelPackage.read(settings.package_dir.resolve()).manifest
+            package = ModelPackage.read(settings.package_dir.resolve())
             model = ModelInfo(
-                engine="openvino" if settings.engine == "auto" else settings.engine,
-                **manifest.model_dump(include=set(ModelInfo.model_fields)),
+                engine=engine_of(settings.engine, package.directory),
+                **package.manifest.model_dump(include=set(ModelInfo.model_fields)),
             )
         except ModelLoadError as error:
             problem = str(error)

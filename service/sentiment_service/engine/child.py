@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sentiment_service.engine import frames
-from sentiment_service.engine.files import verify
+from sentiment_service.engine.files import engine_of, verify
 from sentiment_service.engine.frames import Kind
 from sentiment_service.engine.plan import usual_widths, width
 from sentiment_service.engine.protocol import Engine, ModelLoadError
@@ -39,9 +39,9 @@ _QUIET_SECONDS = 0.05
 
 
 def create(kind: str, directory: Path, threads: int, precision: str = "") -> Engine:
-    """The only place where an engine is chosen. auto: OpenVINO for an IR, torch for a checkpoint alone."""
+    """The only place where an engine is made."""
     model = directory / "model.xml"
-    if kind == "torch" or (kind == "auto" and not model.is_file()):
+    if engine_of(kind, directory) == "torch":
         if not (directory / "config.json").is_file():
             raise ModelLoadError(f"ENGINE={kind}: {directory} holds no config.json of a checkpoint")
         from sentiment_service.engine.torch_engine import TorchEngine

@@ -39,3 +39,10 @@ def file_sha256(path: Path) -> str:
         while chunk := stream.read(_CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def engine_of(kind: str, directory: Path) -> str:
+    """What ENGINE=`kind` runs the package with; auto: openvino an IR, torch a checkpoint alone."""
+    if kind != "auto":
+        return kind
+    return "openvino" if (directory / "model.xml").is_file() else "torch"

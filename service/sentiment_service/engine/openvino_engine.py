@@ -45,7 +45,7 @@ class OpenVinoEngine:
             "ENABLE_CPU_PINNING": False,
             "CPU_RUNTIME_CACHE_CAPACITY": _KERNELS,
         }
-        if self._precision == "fp32":
+        if self._precision == "f32":
             # Else a CPU that knows bfloat16 would use it, and answer otherwise than the next node.
             options["INFERENCE_PRECISION_HINT"] = "f32"
         try:

@@ -53,6 +53,7 @@ class Manifest(BaseModel):
     labels: tuple[str, str]
     max_tokens: int = Field(ge=3)
     precision: str = ""
+    inference_precision: str = ""
     temperature: float = Field(default=1.0, gt=0)
     bias: float = 0.0
     threshold: float = Field(default=0.5, gt=0, lt=1)
@@ -60,6 +61,11 @@ class Manifest(BaseModel):
     accuracy: dict[str, Any] = {}
     files: dict[FileName, FileEntry]
     digest: Digest
+
+    @property
+    def hint(self) -> str:
+        """What the engine computes in: `f32`, or empty and `bf16` for what the CPU is quickest with."""
+        return self.inference_precision or ("f32" if self.precision == "fp32" else "")
 
     @property
     def short_digest(self) -> str:

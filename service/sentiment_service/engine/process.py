@@ -42,7 +42,7 @@ class Order(NamedTuple):
     max_tokens: int
     """The longest row that the model takes."""
     precision: str
-    """What the package says of itself: fp32, int8 …"""
+    """What it computes in: f32; else what the CPU is quickest with."""
 
 
 class Answer(NamedTuple):

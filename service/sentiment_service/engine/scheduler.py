@@ -187,7 +187,7 @@ class Scheduler:
             package.expected(),
             self._threads,
             package.manifest.max_tokens,
-            package.manifest.precision,
+            package.manifest.hint,
         )
         engine = await EngineProcess.start(order, on_end)
         self.batcher.parallel = engine.parallel
