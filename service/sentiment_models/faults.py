@@ -8,6 +8,8 @@ class Fault(Exception):
 
     reason = "PreparationFailed"
     remedy = "See the log of the preparation."
+    transient = False
+    """Whether it may pass by itself, so that trying again makes sense."""
 
     def __init__(self, cause: str, remedy: str | None = None) -> None:
         super().__init__(cause)
@@ -40,11 +42,13 @@ class SourceForbidden(Fault):
 
 class SourceRateLimited(Fault):
     reason = "SourceRateLimited"
+    transient = True
     remedy = "Wait and start again (what has come stays), or give credentials with a higher limit."
 
 
 class SourceUnavailable(Fault):
     reason = "SourceUnavailable"
+    transient = True
     remedy = "Check the network and the server, then start again: the download resumes where it ended."
 
 
@@ -55,6 +59,7 @@ class SourceOffline(Fault):
 
 class SourceTruncated(Fault):
     reason = "SourceTruncated"
+    transient = True
     remedy = "The server ended the file too early; start again, the download resumes where it ended."
 
 
@@ -76,6 +81,11 @@ class StorageDenied(Fault):
 class OutOfMemory(Fault):
     reason = "OutOfMemory"
     remedy = "Give the preparation more memory: three times the size of the model in fp32, and 1 GiB."
+
+
+class TorchMissing(Fault):
+    reason = "TorchMissing"
+    remedy = "Install the extra `models`, which converts checkpoints; without it only packages can be taken."
 
 
 class ArchiveUnsafe(Fault):

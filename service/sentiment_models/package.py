@@ -67,7 +67,7 @@ def write(out: Path, manifest: Mapping[str, Any], produce: Callable[[Path], None
         (staging / MANIFEST).write_text(json.dumps(complete, ensure_ascii=False, indent=2) + "\n", "utf-8")
         verify(staging)
         for path in staging.iterdir():
-            path.chmod(0o644)
+            path.chmod(0o444)
         staging.chmod(0o755)
         old = staging.with_name(staging.name + ".old")
         if out.exists():

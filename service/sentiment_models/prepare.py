@@ -1,4 +1,4 @@
-"""fetch → convert → quantise → judge → package. Nothing of the result is seen before all of it is checked."""
+"""fetch → convert → quantise → judge → package. Nothing of the result is seen before it is checked."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -14,7 +15,18 @@ from typing import Any
 
 import numpy as np
 
-from sentiment_models import evaluation, faults, isolated, judge, measure, package, quantise
+from sentiment_models import (
+    evaluation,
+    faults,
+    inspection,
+    isolated,
+    judge,
+    measure,
+    package,
+    quantise,
+    shelf,
+    summary,
+)
 from sentiment_models.calibrate import Calibration, Floats
 from sentiment_models.checkpoint import convert, layout, tokens
 from sentiment_models.corpus import Example
@@ -50,6 +62,10 @@ class Wish:
     work: Path | None = None
     max_unpacked: int = archive.MAX_BYTES
     patience: http.Patience = field(default_factory=http.Patience)
+    # A whole package at `out` is the result, whatever it was made from; nobody else writes beside it.
+    once: bool = False
+    # Packages beside `out` that stay; None: all, and half-made ones too.
+    keep: tuple[str, ...] | None = None
 
     @property
     def folder(self) -> Path:
@@ -66,25 +82,35 @@ class Wish:
 
 def prepare(wish: Wish, credentials: Credentials, progress: Progress) -> dict[str, Any]:
     """The manifest of the finished package at `wish.out`. Faults leave what was there before."""
-    with storage.faults():
-        progress.phase("Fetching", source=wish.source.shown)
-        fetched = fetch.fetch(
-            wish.source, wish.folder, credentials, progress.bytes, wish.max_unpacked, wish.patience
-        )
-        progress.part(1.0, fetched.revision[:20], revision=fetched.revision)
+    with storage.faults(), shelf.alone(wish.out.parent) if wish.once else nullcontext():
+        if wish.keep is not None:
+            for name in shelf.sweep(wish.out.parent, {wish.out.name, *wish.keep}):
+                progress.say(f"removed {name}: nobody uses it any more")
+        done = _whole(wish.out) if wish.once else None
+        if done is None:
+            done = _prepare(wish, credentials, progress)
+    progress.succeeded(**summary.facts(done), package=str(wish.out))
+    return done
+
+
+def _prepare(wish: Wish, credentials: Credentials, progress: Progress) -> dict[str, Any]:
+    progress.phase("Fetching", source=wish.source.shown)
+    fetched = fetch.fetch(
+        wish.source, wish.folder, credentials, progress.bytes, wish.max_unpacked, wish.patience
+    )
+    progress.part(1.0, fetched.revision[:20], revision=fetched.revision)
+    if (fetched.folder / package.MANIFEST).is_file():
+        done = _copy(fetched.folder, wish.out)
+    else:
         texts = _evaluation(wish, credentials)
         recipe = _recipe(wish, fetched, texts)
-        done = _already(wish.out, recipe)
-        if done is None and (fetched.folder / package.MANIFEST).is_file():
-            done = _copy(fetched.folder, wish.out)
-        if done is None:
+        found = _whole(wish.out)
+        if found is not None and found.get("recipe") == recipe:
+            done = found
+        else:
             wish.folder.mkdir(parents=True, exist_ok=True)
             done = _make(wish, fetched, texts, recipe, progress)
-        shutil.rmtree(wish.folder, ignore_errors=True)
-    progress.succeeded(
-        digest=done["digest"], precision=done.get("precision"), accuracy=done.get("accuracy"),
-        bytes=sum(one["bytes"] for one in done["files"].values()), package=str(wish.out),
-    )  # fmt: skip
+    shutil.rmtree(wish.folder, ignore_errors=True)
     return done
 
 
@@ -256,21 +282,18 @@ def _recipe(wish: Wish, fetched: Fetched, texts: Evaluation) -> str:
     return f"sha256:{hashlib.sha256(json.dumps(facts).encode()).hexdigest()}"
 
 
-def _already(out: Path, recipe: str) -> dict[str, Any] | None:
-    """The package of this very recipe, when it is there and whole."""
+def _whole(out: Path) -> dict[str, Any] | None:
+    """The package that is there, when every file is as it should be."""
     try:
-        manifest = package.verify(out)
+        return package.verify(out)
     except package.PackageError:
         return None
-    return manifest if manifest.get("recipe") == recipe else None
 
 
 def _copy(folder: Path, out: Path) -> dict[str, Any]:
-    """A source that is a finished package already."""
-    try:
-        manifest = package.verify(folder)
-    except package.PackageError as error:
-        raise faults.PackageInvalid(str(error)) from error
+    """A source that is a finished package already: it was judged where it was made, but it must answer."""
+    inspection.verify(folder)
+    manifest = package.verify(folder)
 
     def produce(staging: Path) -> None:
         for name in package.FILES:

@@ -46,7 +46,7 @@ class Progress:
     ) -> None:
         self._bars.__exit__(kind, error, trace)
 
-    def phase(self, name: str, **facts: Any) -> None:
+    def phase(self, name: str, /, **facts: Any) -> None:
         """A new phase begins."""
         if self._task is not None:
             self._bars.update(self._task, completed=1, total=1)

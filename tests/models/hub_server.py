@@ -1,4 +1,7 @@
-"""A real HTTP server on loopback: plain files with ranges, the Hub's API, ModelScope's API, and faults."""
+"""A real HTTP server: plain files with ranges, the Hub's API, ModelScope's API, and faults.
+
+Of the standard library alone, so that it runs in a pod too (e2e/hub.py).
+"""
 
 from __future__ import annotations
 
@@ -19,11 +22,12 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 @dataclass
 class Fault:
-    """For one request of a file: a status instead of it, or an end after so many bytes."""
+    """For one request of a file: a status instead of it, or an end (or silence) after so many bytes."""
 
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict)
     end_after: int = -1
+    silence: bool = False
 
 
 @dataclass
@@ -38,6 +42,8 @@ class Hub:
     refuse_with: int = 401
     log: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
     sent: int = 0
+    # Ends all silence.
+    released: threading.Event = field(default_factory=threading.Event)
 
     def ranges(self) -> list[str]:
         """The Range headers, in order."""
@@ -45,8 +51,8 @@ class Hub:
 
 
 @contextmanager
-def serve() -> Iterator[Hub]:
-    """Run it; only on loopback."""
+def serve(host: str = "127.0.0.1", port: int = 0) -> Iterator[Hub]:
+    """Run it; only on loopback but for the one in a cluster."""
     hub = Hub()
 
     class Handler(BaseHTTPRequestHandler):
@@ -168,14 +174,17 @@ def serve() -> Iterator[Hub]:
                 self.close_connection = True
             self.wfile.write(content)
             hub.sent += len(content)
+            if fault.silence:
+                hub.released.wait()
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer((host, port), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     hub.url = f"http://127.0.0.1:{server.server_port}"
     try:
         yield hub
     finally:
+        hub.released.set()
         server.shutdown()
         server.server_close()
 

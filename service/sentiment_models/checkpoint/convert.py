@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sentiment_models.checkpoint import weights
-from sentiment_models.checkpoint.first_token import narrow
 from sentiment_models.checkpoint.layout import Checkpoint
 from sentiment_models.faults import CheckpointUnreadable, KeysMismatch, LabelCountWrong, VocabularyMismatch
 
@@ -31,6 +30,8 @@ def convert(checkpoint: Checkpoint, ir: Path, rows: Sequence[Sequence[int]]) -> 
     """Write `ir` (fp32 model.xml with model.bin), and let transformers compute the logits of `rows`."""
     import openvino as ov  # type: ignore[import-not-found, import-untyped, unused-ignore]
     import torch  # type: ignore[import-not-found, unused-ignore]
+
+    from sentiment_models.checkpoint.first_token import narrow
 
     model, ignored = load(checkpoint)
 
