@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .cluster import build, embedded, images, ingress
+from .cluster import build, embedded, images
 from .cluster.errors import ClusterError
 from .cluster.paths import REPO, ClusterPaths, cache_home
 from .cluster.progress import step
@@ -70,15 +70,6 @@ def open_cluster(name: str, nodes: int = 1) -> Cluster:
     )
 
 
-def add_ingress(cluster: Cluster) -> None:
-    """Install an ingress controller that also implements the Gateway API; its class is `traefik`."""
-    image = ingress.PUBLIC_IMAGE
-    if cluster.kind == "embedded":
-        image = ingress.OWN_IMAGE
-        embedded.load_images(ClusterPaths(cluster.name), [ingress.build_image()])
-    ingress.install_ingress(cluster.kubectl_start, image)
-
-
 def close_cluster(name: str) -> None:
     """End what open_cluster started; the user's own cluster stays as it is."""
     if os.environ.get("CONTEXT"):
@@ -110,7 +101,11 @@ def _docker_build() -> None:
     for image in images.PRODUCT:
         with step(f"building image {image.name}"):
             run(
-                ["docker", "build", "-f", image.dockerfile, "-t", image.short_reference, "."],
+                [
+                    *("docker", "build", "-f", image.dockerfile, "-t", image.short_reference),
+                    *(f"--build-arg={one}" for one in image.arguments),
+                    ".",
+                ],
                 what=f"building image {image.name}",
                 cwd=REPO,
             )
@@ -159,7 +154,8 @@ def image_values() -> list[str]:
     if not prefix:
         # A rebuilt image keeps its tag: the annotation makes the operator's pod take it.
         return [f"--set-string=podAnnotations.image-key={images.PRODUCT[1].key()}"]
-    return [f"--set=image.repository={prefix}/operator", f"--set=serviceImage.repository={prefix}/service"]
+    names = {"image": "operator", "serviceImage": "service", "modelImage": "models"}
+    return [f"--set={value}.repository={prefix}/{name}" for value, name in names.items()]
 
 
 def chart_folder() -> Path:

@@ -22,6 +22,7 @@ class Image:
     name: str
     dockerfile: str
     sources: tuple[str, ...]
+    arguments: tuple[str, ...] = ()
 
     @property
     def short_reference(self) -> str:
@@ -33,13 +34,25 @@ class Image:
         return f"docker.io/{self.short_reference}"
 
     def key(self) -> str:
-        return content_key(self.reference, *(REPO / source for source in self.sources))
+        return content_key(self.reference, *self.arguments, *(REPO / source for source in self.sources))
 
 
 _SHARED = ("pyproject.toml", "uv.lock", ".dockerignore")
 PRODUCT = (
     Image("service", "service/Dockerfile", (*_SHARED, "service")),
     Image("operator", "operator/Dockerfile", (*_SHARED, "operator")),
+    # Without torch, which has 5 GB: it takes finished packages.
+    Image(
+        "models",
+        "service/models.Dockerfile",
+        (
+            *_SHARED,
+            "service/models.Dockerfile",
+            "service/sentiment_models",
+            "service/sentiment_service/bundled",
+        ),
+        ("EXTRAS=packages",),
+    ),
 )
 
 
@@ -160,7 +173,8 @@ def build_product_images() -> list[Path]:
                 bundle = Path("/etc/ssl/certs/ca-certificates.crt")
                 volume = ["-v", f"{bundle}:{bundle}:ro"] if bundle.exists() else []
                 options = ["--layers", "--isolation=chroot", "--format=docker", *volume]
-                names = [f"--build-arg=BASE_IMAGE={BASE}", "-f", image.dockerfile, "-t", image.reference]
+                given = [f"--build-arg={one}" for one in (f"BASE_IMAGE={BASE}", *image.arguments)]
+                names = [*given, "-f", image.dockerfile, "-t", image.reference]
                 buildah("bud", *options, *names, ".", what=f"building image {image.name}")
                 _push(image.reference, image.reference, archive)
         archives.append(archive)

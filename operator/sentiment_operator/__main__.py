@@ -17,7 +17,8 @@ from .runtime import Options, Runtime
 def parser() -> argparse.ArgumentParser:
     """The command line; every option has an environment variable for the Deployment."""
     root = argparse.ArgumentParser(
-        prog="sentiment-operator", description="Runs SentimentServices on Kubernetes."
+        prog="sentiment-operator",
+        description="Runs SentimentServices and prepares SentimentModels on Kubernetes.",
     )
     commands = root.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="watch and reconcile until stopped")
@@ -25,6 +26,11 @@ def parser() -> argparse.ArgumentParser:
         "--service-image",
         default=os.environ.get("SERVICE_IMAGE"),
         help="image of services whose spec names none (SERVICE_IMAGE)",
+    )
+    run.add_argument(
+        "--model-image",
+        default=os.environ.get("MODEL_IMAGE"),
+        help="image of the Jobs that prepare models whose spec names none (MODEL_IMAGE)",
     )
     run.add_argument(
         "--namespace",
@@ -55,9 +61,11 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """0 when asked to stop; 1 with a sentence when it can't start."""
     options = parser().parse_args(arguments)
-    if not options.service_image:
-        print("sentiment-operator: give --service-image or set SERVICE_IMAGE", file=sys.stderr)
-        return 1
+    for name in ("service", "model"):
+        if not getattr(options, f"{name}_image"):
+            message = f"give --{name}-image or set {name.upper()}_IMAGE"
+            print(f"sentiment-operator: {message}", file=sys.stderr)
+            return 1
     try:
         connection = find_connection()
     except (ConnectionConfigError, OSError) as error:
@@ -75,6 +83,7 @@ async def _run(connection: Connection, options: argparse.Namespace) -> None:
         connection,
         Options(
             service_image=options.service_image,
+            model_image=options.model_image,
             identity=identity,
             namespaces=tuple(options.namespace),
             lease_namespace=options.lease_namespace or connection.namespace,

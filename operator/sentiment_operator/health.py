@@ -78,12 +78,14 @@ class RuntimeMetrics(Collector):
             age.add_metric([kind, namespace or ""], time.monotonic() - reflector.heard_at)
         yield age
         objects = GaugeMetricFamily(
-            "sentiment_operator_objects", "SentimentServices by condition", labels=["condition", "status"]
+            "sentiment_operator_objects",
+            "Services and models by condition",
+            labels=["kind", "condition", "status"],
         )
         counts = Counter(
-            (condition["type"], condition["status"])
-            for service in runtime.store.services()
-            for condition in service.get("status", {}).get("conditions", ())
+            (owner["kind"], condition["type"], condition["status"])
+            for owner in runtime.store.owners()
+            for condition in owner.get("status", {}).get("conditions", ())
         )
         for labels, count in sorted(counts.items()):
             objects.add_metric(labels, count)

@@ -8,14 +8,17 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from .api.kinds import CHILDREN, POD, Kind
-from .api.v1alpha1 import KIND
-from .cluster.client import SERVICE, WRITE_SECONDS, Cluster
+from .api.v1alpha1 import KIND, MODEL_KIND
+from .cluster.client import MODEL, SERVICE, WRITE_SECONDS, Cluster
 from .cluster.connection import Connection
 from .cluster.http import ApiError, Http, NotLeaderError
 from .cluster.lease import Election, Terms
+from .cluster.progress import PodProgress
 from .cluster.reflector import SILENCE_SECONDS, Reflector
+from .reconcile.models import Models
 from .reconcile.queue import KeyedQueue
 from .reconcile.reconciler import OutdatedCacheError, Reconciler
+from .reconcile.services import Services
 from .reconcile.store import Key, Store
 from .render.metadata import MANAGED_BY, MANAGER
 
@@ -24,7 +27,8 @@ Manifest = dict[str, Any]
 log = logging.getLogger(__name__)
 
 CHILD_SELECTOR = f"{MANAGED_BY}={MANAGER}"
-_REQUIRED = (SERVICE, *(known for known in CHILDREN if not known.optional), POD)
+_OWNERS = (SERVICE, MODEL)
+_REQUIRED = (*_OWNERS, *(known for known in CHILDREN if not known.optional), POD)
 _OPTIONAL_SECONDS = 10.0
 _STUCK_PASS_SECONDS = 300.0
 _STUCK_SECONDS = 90.0
@@ -35,6 +39,7 @@ class Options:
     """What an operator is started with."""
 
     service_image: str
+    model_image: str
     identity: str
     lease_namespace: str
     lease_name: str = "sentiment-operator"
@@ -75,11 +80,15 @@ class Runtime:
         self._cluster = Cluster(self._reads, self._writes)
         # What the cluster offers beyond what all do; an optional kind counts when its cache is filled.
         self.apis: frozenset[str] = frozenset()
+        self._progress = PodProgress()
         self._reconciler = Reconciler(
             self._cluster,
             self.store,
-            options.service_image,
-            lambda: self.apis,
+            {
+                KIND: Services(self.store, options.service_image, lambda: self.apis),
+                MODEL_KIND: Models(self.store, options.model_image, lambda: self.apis, self._progress.ask),
+            },
+            wake=lambda key: self.queue.add(key),
             settle_seconds=options.settle_seconds,
         )
         self.queue: KeyedQueue[Key] = KeyedQueue(
@@ -116,7 +125,7 @@ class Runtime:
         await asyncio.gather(*tasks, return_exceptions=True)
         if release:
             await self.election.release()
-        for http in (self._lease_http, self._reads, self._writes):
+        for http in (self._lease_http, self._reads, self._writes, self._progress):
             await http.close()
 
     def troubles(self) -> list[str]:
@@ -144,14 +153,14 @@ class Runtime:
     def seen(self, obj: Manifest) -> None:
         """An object came or changed: remember it, ask for a pass."""
         # A new spec is acted on at once; what follows from our own writes may gather.
-        delay = 0.0 if obj["kind"] == KIND else self.options.settle_seconds
+        delay = 0.0 if obj["kind"] in (KIND, MODEL_KIND) else self.options.settle_seconds
         for key in self.store.put(obj):
             self.queue.add(key, delay)
 
     def gone(self, obj: Manifest) -> None:
         """An object was deleted."""
         for key in self.store.drop(obj):
-            if obj["kind"] == KIND and self.store.get(KIND, *key) is None:
+            if self.store.get(*key) is None:
                 self.queue.forget(key)
             else:
                 self.queue.add(key, self.options.settle_seconds)
@@ -162,7 +171,7 @@ class Runtime:
             self.queue.add(key)
 
     def _watch(self, kind: Kind) -> None:
-        selector = "" if kind is SERVICE else CHILD_SELECTOR
+        selector = "" if kind in _OWNERS else CHILD_SELECTOR
         self._watching[kind.kind] = []
         everywhere: Sequence[str | None] = (None,)
         for namespace in self.options.namespaces or everywhere:
@@ -247,7 +256,7 @@ class Runtime:
         while True:
             try:
                 for (kind, _), reflector in tuple(self.reflectors.items()):
-                    if kind == KIND:
+                    if kind in (KIND, MODEL_KIND):
                         await reflector.refresh()
                 break
             except ApiError as error:
@@ -263,6 +272,6 @@ class Runtime:
 
 def _log_failure(key: Key, error: Exception, delay: float) -> None:
     if isinstance(error, NotLeaderError | OutdatedCacheError):
-        log.info("pass over %s/%s begins again in %.1f s: %s", *key, delay, error or "not the leader")
+        log.info("pass over %s %s/%s begins again in %.1f s: %s", *key, delay, error or "not the leader")
     else:
-        log.warning("pass over %s/%s failed, next try in %.1f s: %s", *key, delay, error)
+        log.warning("pass over %s %s/%s failed, next try in %.1f s: %s", *key, delay, error)

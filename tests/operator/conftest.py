@@ -73,6 +73,7 @@ class Operator:
         environment = os.environ | {
             "KUBECONFIG": str(self.kubeconfig),
             "SERVICE_IMAGE": "service:1",
+            "MODEL_IMAGE": "models:1",
             "POD_NAMESPACE": NAMESPACE,
         }
         command = [sys.executable, "-m", "sentiment_operator", "run", f"--port={self.port}"]
@@ -123,7 +124,7 @@ def api(control_plane: "ClusterPaths") -> Api:
 
     kubectl = Api(embedded.kubectl(control_plane))
     kubectl("apply", "--server-side", "-k", str(ROOT / "manifests/install"))
-    kubectl("wait", "--for=condition=Established", "crd/sentimentservices.sentiment-operator.io")
+    kubectl("wait", "--for=condition=Established", "--all", "crd")
     return kubectl
 
 

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from sentiment_operator.api.v1alpha1 import API_VERSION, KIND, Owner
+from sentiment_operator.api.v1alpha1 import API_VERSION, KIND, MODEL_KIND, Owner
 
 OWNER = Owner(name="reviews", namespace="shop", uid="u1")
+MODEL_OWNER = Owner(kind=MODEL_KIND, name="reviews", namespace="shop", uid="m1")
 REFERENCE = {"apiVersion": API_VERSION, "kind": KIND, "name": "reviews", "uid": "u1", "controller": True}
 
 

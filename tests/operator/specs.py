@@ -1,9 +1,10 @@
 """Specs for golden files and for the API server: minimal, full and odd ones."""
 
+from dataclasses import replace
 from typing import Any
 
 from sentiment_operator.api.kinds import CHILDREN, CUSTOM_METRICS, HPA_TOLERANCE
-from sentiment_operator.render import Surroundings
+from sentiment_operator.render import ModelSurroundings, PreparedModel, Surroundings
 
 # A cluster that offers all that a spec can ask for, and one that offers nothing beyond Kubernetes 1.29.
 RICH = Surroundings(
@@ -179,4 +180,79 @@ CASES: dict[str, tuple[dict[str, Any], Surroundings]] = {
         RICH,
     ),
     "unknown-model": ({"model": {"modelRef": {"name": "reviews-v2"}}}, RICH),
+    "model": (
+        {
+            "model": {"modelRef": {"name": "reviews-v2"}},
+            "replicas": 2,
+            "availability": {"antiAffinity": "Required"},
+        },
+        replace(RICH, model=PreparedModel("reviews-v2", "reviews-v2-model", "0a1b2c3d4e", one_node=False)),
+    ),
+    "model-on-one-node": (
+        {"model": {"modelRef": {"name": "reviews-v2"}}, "replicas": 2},
+        replace(RICH, model=PreparedModel("reviews-v2", "reviews-v2-model", "0a1b2c3d4e", one_node=True)),
+    ),
+}
+
+# The volume is there, so the Job can be made.
+CLAIM = {"kind": "PersistentVolumeClaim", "metadata": {"name": "reviews-model", "uid": "c1"}}
+PREPARER = ModelSurroundings("sentiment-operator/models:1", RICH.apis, CLAIM)
+
+FULL_MODEL: dict[str, Any] = {
+    "source": {
+        "modelScope": {
+            "repository": "damo/nlp_structbert_sentiment-classification_chinese-base",
+            "revision": "v1.0.0",
+            "endpoint": "https://mirror.example.com",
+        },
+        "credentialsSecretRef": {"name": "hub"},
+    },
+    "labels": {"negative": "负面", "positive": "正面"},
+    "precision": "int8",
+    "gate": {
+        "maxAccuracyDrop": 1.5,
+        "maxCalibrationRise": 2,
+        "maxTexts": 500,
+        "evaluation": {"configMapKeyRef": {"name": "reviews", "key": "texts"}},
+    },
+    "storage": {"size": "10Gi", "storageClassName": "nfs", "accessMode": "ReadWriteMany", "retain": True},
+    "image": {"reference": "mirror/models:2.1", "pullPolicy": "Always", "pullSecrets": ["mirror"]},
+    "job": {
+        "resources": {
+            "requests": {"cpu": "2", "memory": "2Gi", "ephemeral-storage": "1Gi"},
+            "limits": {"cpu": "4", "memory": "6Gi", "ephemeral-storage": "2Gi"},
+        },
+        "deadlineSeconds": 3600,
+        "nodeSelector": {"disk": "ssd"},
+        "tolerations": [{"key": "batch", "operator": "Exists", "effect": "NoSchedule"}],
+        "env": [{"name": "HTTPS_PROXY", "value": "http://10.1.2.3:3128"}],
+        "securityContext": {"runAsUser": 2000, "runAsGroup": 2000, "fsGroup": 2000},
+    },
+}
+
+MODEL_CASES: dict[str, tuple[dict[str, Any], ModelSurroundings]] = {
+    "model-bundled": ({"source": {"bundled": {}}}, replace(PREPARER, package="aaaa", used=frozenset({"b"}))),
+    "model-full": (FULL_MODEL, PREPARER),
+    "model-claims": (
+        {
+            "source": {"pvc": {"claimName": "checkpoints", "path": "structbert/v1"}},
+            "gate": {"evaluation": {"pvc": {"claimName": "texts", "path": "reviews.csv"}}},
+        },
+        PREPARER,
+    ),
+    "model-oci": ({"source": {"oci": {"reference": "example.com/model:1", "path": "model"}}}, PREPARER),
+    "model-s3": (
+        {
+            "source": {
+                "s3": {"url": "s3://models/structbert", "endpoint": "http://minio:9000"},
+                "credentialsSecretRef": {"name": "bucket"},
+            },
+        },
+        PREPARER,
+    ),
+    # Without a volume there is nothing to name the Job by.
+    "model-new": (
+        {"source": {"http": {"url": "https://example.com/model.tar.gz"}}},
+        replace(PREPARER, claim=None),
+    ),
 }

@@ -13,7 +13,7 @@ from .specs import FULL
 
 
 def variables(spec: dict[str, Any]) -> dict[str, Any]:
-    made = environment(OWNER, SentimentServiceSpec.model_validate(spec))
+    made = environment(OWNER, SentimentServiceSpec.model_validate(spec), None)
     return {entry["name"]: entry.get("value") for entry in made}
 
 

@@ -22,7 +22,7 @@ ASLEEP = SentimentServiceSpec.model_validate({"replicas": 0})
 def service(made: dict[str, Any], *pods: dict[str, Any], asleep: bool = False, generation: int = 1) -> Any:
     """A SentimentService as the operator leaves it; generation 2: its newest spec was not seen yet."""
     spec = ASLEEP if asleep else SentimentServiceSpec.model_validate({})
-    seen = Observed(spec, {"Deployment": made}, list(pods))
+    seen = Observed({"Deployment": made}, list(pods), spec=spec)
     status = compute_status(OWNER, 1, seen, {}, "2026-01-01T00:00:00Z")
     return {"metadata": {"generation": generation}, "status": status}
 

@@ -25,7 +25,7 @@ def with_runtime(check: Callable[[Runtime], Awaitable[None]]) -> None:
 
     async def main() -> None:
         nowhere = Connection("https://127.0.0.1:1", ssl.create_default_context(), "ns")
-        runtime = Runtime(nowhere, Options("service:1", "me", "ns"))
+        runtime = Runtime(nowhere, Options("service:1", "models:1", "me", "ns"))
         runtime.start()
         try:
             await check(runtime)
@@ -88,7 +88,8 @@ def test_the_pages_say_so() -> None:
                 metrics = await (await client.get("/metrics")).text()
         finally:
             await health.stop()
-        assert 'sentiment_operator_objects{condition="Ready",status="True"} 1.0' in metrics
+        told = 'sentiment_operator_objects{condition="Ready",kind="SentimentService",status="True"} 1.0'
+        assert told in metrics
         assert "sentiment_operator_leader 0.0" in metrics
         assert 'sentiment_operator_watch_age_seconds{kind="Pod",namespace=""}' in metrics
 

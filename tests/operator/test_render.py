@@ -10,12 +10,12 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from sentiment_operator.api.kinds import CHILDREN, CUSTOM_METRICS
-from sentiment_operator.api.v1alpha1 import SentimentServiceSpec
-from sentiment_operator.render import Children, Surroundings, render
+from sentiment_operator.api.v1alpha1 import SentimentModelSpec, SentimentServiceSpec
+from sentiment_operator.render import Children, Surroundings, render, render_model
 from sentiment_operator.render.metadata import labels, selector, version
 
-from .objects import OWNER
-from .specs import AUTOSCALED, BARE, CASES, FULL, RICH
+from .objects import MODEL_OWNER, OWNER
+from .specs import AUTOSCALED, BARE, CASES, FULL, MODEL_CASES, RICH
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -34,7 +34,13 @@ def file_of(kind: str) -> str:
 
 @pytest.mark.parametrize("name", CASES)
 def test_children_are_as_the_golden_files_say(name: str, request: pytest.FixtureRequest) -> None:
-    files = {file_of(kind): manifest for kind, manifest in by_kind(*CASES[name]).items()}
+    compare_with_golden_files(name, by_kind(*CASES[name]), request)
+
+
+def compare_with_golden_files(
+    name: str, made: dict[str, dict[str, Any]], request: pytest.FixtureRequest
+) -> None:
+    files = {file_of(kind): manifest for kind, manifest in made.items()}
     folder = GOLDEN / name
     if request.config.getoption("--update-golden"):
         folder.mkdir(parents=True, exist_ok=True)
@@ -46,6 +52,13 @@ def test_children_are_as_the_golden_files_say(name: str, request: pytest.Fixture
     assert sorted(path.name for path in folder.iterdir()) == sorted(files)
     for file, manifest in files.items():
         assert yaml.safe_load((folder / file).read_text()) == manifest, file
+
+
+@pytest.mark.parametrize("name", MODEL_CASES)
+def test_a_models_children_are_as_the_golden_files_say(name: str, request: pytest.FixtureRequest) -> None:
+    spec, around = MODEL_CASES[name]
+    made = render_model(MODEL_OWNER, SentimentModelSpec.model_validate(spec), around).apply
+    compare_with_golden_files(name, {manifest["kind"]: manifest for manifest in made}, request)
 
 
 def test_every_kind_of_child_has_a_golden_file() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 from sentiment_operator.api.kinds import CHILDREN, Kind
-from sentiment_operator.api.v1alpha1 import API_VERSION, KIND, PLURAL
+from sentiment_operator.api.v1alpha1 import API_VERSION, KIND, MODEL_KIND, PLURAL
 
 from .conftest import ACCOUNT, NAMESPACE, ROOT, Api, KubectlError, wait_for
 from .specs import AUTOSCALED, FULL
@@ -109,6 +109,14 @@ def test_no_right_is_missing(api: Api, control_plane: "ClusterPaths", namespace:
     _apply(api, namespace, {"storage": AUTOSCALED["storage"]})
     wait_for("status", lambda: _seen(api, namespace), 60)
     wait_for("nothing but the basics", lambda: _kinds(api, namespace) <= basic | {"poddisruptionbudgets"}, 60)
+    model = {"apiVersion": API_VERSION, "kind": MODEL_KIND, "metadata": {"name": "m"}}
+    api("-n", namespace, "create", "-f", "-", stdin={**model, "spec": {"source": {"bundled": {}}}})
+    wait_for("job", partial(_has, api, namespace, {"jobs"}), 60)
+    wait_for("model's status", lambda: "status" in api.get("-n", namespace, "smodel", "m"), 60)
+    before = api("-n", namespace, "get", "jobs", "-o", "name")
+    changed = {"spec": {"precision": "fp32"}}
+    api("-n", namespace, "patch", "smodel", "m", "--type=merge", "--patch-file=/dev/stdin", stdin=changed)
+    wait_for("another job", lambda: api("-n", namespace, "get", "jobs", "-o", "name") not in ("", before), 60)
     answers = list(requested(control_plane))
     assert {right for right, code in answers if code == 403} == set()
     # What is done to each kind that comes and goes was all asked for, so that the line above means something.

@@ -7,6 +7,7 @@ import pytest
 from sentiment_operator.api.kinds import CUSTOM_METRICS
 from sentiment_operator.api.v1alpha1 import SentimentServiceSpec
 from sentiment_operator.reconcile.conditions import Finding, Observed
+from sentiment_operator.reconcile.services import prepared_model
 from sentiment_operator.reconcile.status import compute_status, transition
 
 from .objects import OWNER, child, deployment, pod, waiting
@@ -22,8 +23,10 @@ def saw(
     pods: Sequence[dict[str, Any]] = (),
     problems: Sequence[Finding] = (),
     apis: frozenset[str] = frozenset(),
+    model: dict[str, Any] | None = None,
 ) -> Observed:
-    return Observed(spec, {made["kind"]: made for made in children}, list(pods), list(problems), apis)
+    by_kind = {made["kind"]: made for made in children}
+    return Observed(by_kind, list(pods), list(problems), apis, spec, model, prepared_model(model))
 
 
 def spec_of(**spec: Any) -> SentimentServiceSpec:

@@ -1,9 +1,12 @@
-from sentiment_operator.api.v1alpha1 import KIND
+from typing import Any
+
+from sentiment_operator.api.v1alpha1 import KIND, MODEL_KIND
 from sentiment_operator.reconcile.store import Store
+from sentiment_operator.render.metadata import NAME
 
 from .objects import child, pod, service
 
-KEY = ("shop", "reviews")
+KEY = (KIND, "shop", "reviews")
 
 
 def test_objects_are_found_by_the_service_they_belong_to() -> None:
@@ -100,3 +103,35 @@ def test_what_nobody_reads_is_not_kept() -> None:
     # Who else owns the number of replicas decides who may set it.
     assert seen["metadata"]["managedFields"] == [mine, {**scaler, "fieldsV1": {"f:spec": {"f:replicas": {}}}}]
     assert seen["metadata"]["annotations"] == {"note": "kept"}
+
+
+def refers(name: str | None, version: int = 1) -> dict[str, Any]:
+    made = service(version=version)
+    made["spec"] = {"model": {"modelRef": {"name": name}}} if name else {}
+    return made
+
+
+def model(name: str, version: int = 1) -> dict[str, Any]:
+    meta = {"name": name, "namespace": "shop", "uid": f"m-{name}", "resourceVersion": str(version)}
+    return {"kind": MODEL_KIND, "metadata": meta, "spec": {}}
+
+
+def test_a_service_concerns_its_model_and_a_model_its_services() -> None:
+    store, mine, other = Store(), (MODEL_KIND, "shop", "m"), (MODEL_KIND, "shop", "n")
+    assert store.put(refers("m")) == {KEY, mine}
+    assert store.put(model("m")) == {mine, KEY}
+    assert store.put(model("n")) == {other}
+    assert store.consumers(mine) == [refers("m")]
+    # Both models learn of the change; only the new one is told of later ones by the services' list.
+    assert store.put(refers("n", version=2)) == {KEY, mine, other}
+    assert (store.consumers(mine), len(store.consumers(other))) == ([], 1)
+    assert store.put(model("m", version=2)) == {mine}
+    assert store.drop(model("n", version=3)) == {other, KEY}
+    assert store.drop(refers("n", version=4)) >= {KEY, other}
+    assert store.consumers(other) == []
+
+
+def test_pods_of_a_models_job_belong_to_the_model() -> None:
+    store, made = Store(), pod(name="m-1")
+    made["metadata"]["labels"] |= {NAME: "sentiment-model"}
+    assert store.put(made) == {(MODEL_KIND, "shop", "reviews")}

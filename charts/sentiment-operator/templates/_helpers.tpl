@@ -13,17 +13,20 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- /* What the operator may do where it works. tests/operator/test_rights.py proves that each verb is used. */}}
 {{- define "sentiment-operator.rules" -}}
 - apiGroups: [sentiment-operator.io]
-  resources: [sentimentservices]
+  resources: [sentimentservices, sentimentmodels]
   verbs: [get, list, watch]
 - apiGroups: [sentiment-operator.io]
-  resources: [sentimentservices/status]
+  resources: [sentimentservices/status, sentimentmodels/status]
   verbs: [patch]
 # Owner references with blockOwnerDeletion need this where OwnerReferencesPermissionEnforcement is on (OpenShift).
 - apiGroups: [sentiment-operator.io]
-  resources: [sentimentservices/finalizers]
+  resources: [sentimentservices/finalizers, sentimentmodels/finalizers]
   verbs: [update]
 - apiGroups: [apps]
   resources: [deployments]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [batch]
+  resources: [jobs]
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [""]
   resources: [services, persistentvolumeclaims, configmaps]

@@ -1,4 +1,4 @@
-"""The kinds that a SentimentService is made of, and the optional parts of a cluster that it may use."""
+"""The kinds that services and models are made of, and the optional parts of a cluster that it may use."""
 
 from dataclasses import dataclass
 
@@ -24,9 +24,10 @@ class Kind:
         return f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
 
 
-# All children that a SentimentService can have; whoever watches, lists, prunes or grants rights goes by this.
+# All children that a service or model can have; whoever watches, lists, prunes or grants rights goes by this.
 CHILDREN = (
     Kind("PersistentVolumeClaim", "", "v1", "persistentvolumeclaims"),
+    Kind("Job", "batch", "v1", "jobs"),
     Kind("Service", "", "v1", "services"),
     Kind("Deployment", "apps", "v1", "deployments"),
     Kind("HorizontalPodAutoscaler", "autoscaling", "v2", "horizontalpodautoscalers"),
@@ -47,3 +48,8 @@ POD = Kind("Pod", "", "v1", "pods")
 CUSTOM_METRICS = "custom.metrics.k8s.io"
 # The field `tolerance` of an HPA's behaviour; Kubernetes 1.35 and newer.
 HPA_TOLERANCE = "hpa-tolerance"
+# Volumes that hold an OCI image's files; Kubernetes 1.35 and newer.
+IMAGE_VOLUME = "image-volume"
+
+# Where the pod that prepares a model serves how far it is.
+PROGRESS_PORT = 8080

@@ -3,15 +3,16 @@
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
-from ..api.kinds import CHILDREN, CUSTOM_METRICS, HPA_TOLERANCE, POD, Kind
-from ..api.v1alpha1 import API_VERSION, GROUP, KIND, PLURAL, VERSION
+from ..api.kinds import CHILDREN, CUSTOM_METRICS, HPA_TOLERANCE, IMAGE_VOLUME, POD, Kind
+from ..api.v1alpha1 import API_VERSION, GROUP, KIND, MODEL_KIND, MODEL_PLURAL, PLURAL, VERSION
 from .http import ApiError, Http
 
 Manifest = dict[str, Any]
 
 FIELD_MANAGER = "sentiment-operator"
 SERVICE = Kind(KIND, GROUP, VERSION, PLURAL)
-KINDS = {known.kind: known for known in (SERVICE, *CHILDREN, POD)}
+MODEL = Kind(MODEL_KIND, GROUP, VERSION, MODEL_PLURAL)
+KINDS = {known.kind: known for known in (SERVICE, MODEL, *CHILDREN, POD)}
 WRITE_SECONDS = 3.5  # shorter than the time between the last permitted write and the end of the Lease
 _PAGE = "200"
 _DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json"
@@ -73,11 +74,11 @@ class Cluster:
     async def record_event(
         self, owner: Manifest, event_type: str, reason: str, message: str, now: str
     ) -> None:
-        """Write an Event about a SentimentService, as `kubectl describe` shows it."""
+        """Write an Event about a service or model, as `kubectl describe` shows it."""
         meta = owner["metadata"]
         reference = {
             "apiVersion": API_VERSION,
-            "kind": KIND,
+            "kind": owner["kind"],
             "name": meta["name"],
             "namespace": meta["namespace"],
             "uid": meta["uid"],
@@ -157,7 +158,7 @@ class Cluster:
             found.add(CUSTOM_METRICS)
         release = await self._reads.call("GET", "Version", "/version")
         if (int(release["major"]), int(release["minor"].rstrip("+"))) >= (1, 35):
-            found.add(HPA_TOLERANCE)
+            found |= {HPA_TOLERANCE, IMAGE_VOLUME}
         return frozenset(found)
 
     async def _write(

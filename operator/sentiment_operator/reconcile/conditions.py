@@ -6,9 +6,11 @@ the cause comes before its symptoms.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from ..api.v1alpha1 import SentimentServiceSpec
+from ..render import PreparedModel
+from ..render.scheduling import cannot_spread
 
 Manifest = dict[str, Any]
 
@@ -26,11 +28,10 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Observed:
-    """Everything that a status is computed from."""
+class Seen:
+    """What a status is computed from, of a service or a model."""
 
-    spec: SentimentServiceSpec | None
-    # The owned children, by kind: there is at most one of each.
+    # The owned children, by kind: there is at most one of each that matters.
     children: Mapping[str, Manifest] = field(default_factory=dict)
     pods: list[Manifest] = field(default_factory=list)
     # What this pass could not do, in the order in which it happened.
@@ -39,25 +40,36 @@ class Observed:
     apis: frozenset[str] = frozenset()
 
     @property
-    def deployment(self) -> Manifest | None:
-        """The Deployment as it was seen."""
-        return self.children.get("Deployment")
-
-    @property
     def claim(self) -> Manifest | None:
         """The model volume's claim as it was seen."""
         return self.children.get("PersistentVolumeClaim")
 
 
+@dataclass(frozen=True)
+class Observed(Seen):
+    """Everything that the status of a SentimentService is computed from."""
+
+    spec: SentimentServiceSpec | None = None
+    # The SentimentModel that the spec refers to, and its package.
+    model: Manifest | None = None
+    prepared: PreparedModel | None = None
+
+    @property
+    def deployment(self) -> Manifest | None:
+        """The Deployment as it was seen."""
+        return self.children.get("Deployment")
+
+
 Check = Callable[[Observed], Finding | None]
+S = TypeVar("S", bound=Seen)
 
 
-def pass_failed(seen: Observed) -> Finding | None:
+def pass_failed(seen: Seen) -> Finding | None:
     """The operator itself was refused something."""
     return seen.problems[0] if seen.problems else None
 
 
-def being_deleted(seen: Observed) -> Finding | None:
+def being_deleted(seen: Seen) -> Finding | None:
     """A child of an earlier time is still going."""
     for child in seen.children.values():
         if child["metadata"].get("deletionTimestamp"):
@@ -66,7 +78,7 @@ def being_deleted(seen: Observed) -> Finding | None:
     return None
 
 
-def claim_lost(seen: Observed) -> Finding | None:
+def claim_lost(seen: Seen) -> Finding | None:
     """The volume under the claim is gone."""
     if seen.claim and seen.claim.get("status", {}).get("phase") == "Lost":
         name = seen.claim["metadata"]["name"]
@@ -84,11 +96,11 @@ def replicas_refused(seen: Observed) -> Finding | None:
     return None
 
 
-def container_failing(seen: Observed) -> Finding | None:
+def container_failing(seen: Seen) -> Finding | None:
     """A container's or an init container's own reason: image, configuration, crash, memory."""
-    for pod in _newest_first(seen.pods):
-        for status in _container_statuses(pod):
-            if found := _crashed(status) or _cannot_start(status):
+    for pod in newest_first(seen.pods):
+        for status in container_statuses(pod):
+            if found := _crashed(status) or cannot_start(status):
                 where = f"pod {pod['metadata']['name']}, container {status['name']}"
                 return Finding(found.reason, f"{where}: {found.message}")
     return None
@@ -104,11 +116,12 @@ def _crashed(status: Manifest) -> Finding | None:
         return None
     if ended.get("reason") == "OOMKilled":
         return Finding("OOMKilled", "it needed more than spec.resources.limits.memory; raise it")
-    code, text = ended.get("exitCode"), _tail(ended.get("message"))
+    code, text = ended.get("exitCode"), tail(ended.get("message"))
     return Finding("CrashLoopBackOff", f"it ended with code {code}: {text}")
 
 
-def _cannot_start(status: Manifest) -> Finding | None:
+def cannot_start(status: Manifest) -> Finding | None:
+    """A container waits for what may never come."""
     waiting = status.get("state", {}).get("waiting") or {}
     reason = waiting.get("reason")
     if not reason or reason in _ORDINARY_WAITS:
@@ -118,9 +131,9 @@ def _cannot_start(status: Manifest) -> Finding | None:
     return Finding(reason, waiting.get("message", "waits"))
 
 
-def unschedulable(seen: Observed) -> Finding | None:
+def unschedulable(seen: Seen) -> Finding | None:
     """No node takes a pod; the scheduler says why."""
-    for pod in _newest_first(seen.pods):
+    for pod in newest_first(seen.pods):
         condition = condition_of(pod, "PodScheduled")
         if condition and condition["status"] == "False" and condition.get("reason") == "Unschedulable":
             message = f"pod {pod['metadata']['name']}: {condition.get('message', '')}"
@@ -139,21 +152,73 @@ def rollout_stuck(seen: Observed) -> Finding | None:
 
 
 def model_unknown(seen: Observed) -> Finding | None:
-    """The spec names a model that can't be found."""
-    reference = seen.spec and seen.spec.model.model_ref
-    if not reference:
+    """The spec names a model that is not there."""
+    name = _model_name(seen)
+    if name is None or seen.model:
         return None
     return Finding(
         "ModelNotFound",
-        f"SentimentModel {reference.name} can't be found: this version of the operator has no kind "
-        "SentimentModel. Pods stay as they are; remove spec.model.modelRef to serve the bundled model.",
+        f"There is no SentimentModel {name} in this namespace: create it, or remove spec.model.modelRef to "
+        "serve the bundled model. Pods stay as they are.",
     )
+
+
+def model_failed(seen: Observed) -> Finding | None:
+    """The model has no package, and will get none by itself."""
+    if seen.model and not seen.prepared and (why := _refused(seen.model)):
+        return Finding("ModelFailed", f"{why} Pods stay as they are.")
+    return None
+
+
+def model_on_one_node(seen: Observed) -> Finding | None:
+    """The spec asks for several nodes, and the model's volume is on one."""
+    if not (seen.spec and seen.prepared and cannot_spread(seen.spec, seen.prepared)):
+        return None
+    return Finding(
+        "ModelOnOneNode",
+        f"SentimentModel {seen.prepared.name} has a volume with ReadWriteOnce, which keeps all pods on one "
+        "node: make it anew with spec.storage.accessMode ReadWriteMany, or set spec.availability."
+        "antiAffinity to Preferred and whenUnsatisfiable in topologySpread to ScheduleAnyway. Pods stay as "
+        "they are.",
+    )
+
+
+def model_preparing(seen: Observed) -> Finding | None:
+    """The model's package is still being made."""
+    if not (seen.model and not seen.prepared) or _refused(seen.model):
+        return None
+    name = seen.model["metadata"]["name"]
+    return Finding(
+        "ModelPreparing",
+        f"SentimentModel {name} is being prepared; `kubectl get smodel {name}` shows how far it is.",
+    )
+
+
+def model_update_failed(seen: Observed) -> Finding | None:
+    """The package of before is served, for what the model asks for now can't be had."""
+    if seen.model and seen.prepared and (why := _refused(seen.model)):
+        return Finding("ModelUpdateFailed", f"The package of before is served. {why}")
+    return None
+
+
+def _model_name(seen: Observed) -> str | None:
+    reference = seen.spec and seen.spec.model.model_ref
+    return reference.name if reference else None
+
+
+def _refused(model: Manifest) -> str | None:
+    degraded = condition_of(model, "Degraded")
+    if not degraded or degraded["status"] != "True":
+        return None
+    return f"SentimentModel {model['metadata']['name']}: {degraded['reason']}: {degraded['message']}"
 
 
 # Cause before symptom.
 TROUBLES: tuple[Check, ...] = (
     pass_failed,
     model_unknown,
+    model_failed,
+    model_on_one_node,
     claim_lost,
     replicas_refused,
     container_failing,
@@ -203,9 +268,9 @@ def rolling_out(seen: Observed) -> Finding | None:
 
 def _hint(seen: Observed) -> str:
     """What a pod that is neither failing nor ready waits for, where that can be known."""
-    for pod in _newest_first(seen.pods):
+    for pod in newest_first(seen.pods):
         name = pod["metadata"]["name"]
-        for status in _container_statuses(pod):
+        for status in container_statuses(pod):
             state = status.get("state", {})
             if "running" in state and status["name"] == _MODEL_CONTAINER:
                 return f" Pod {name} puts the model into the volume."
@@ -219,14 +284,14 @@ def _hint(seen: Observed) -> str:
     return ""
 
 
-def first(checks: tuple[Check, ...], seen: Observed) -> Finding | None:
+def first(checks: tuple[Callable[[S], Finding | None], ...], seen: S) -> Finding | None:
     """The first finding of a chain."""
     return next((found for check in checks if (found := check(seen))), None)
 
 
 def model_report(seen: Observed) -> str | None:
     """What the init container of the newest pod wrote when the model was in place (JSON)."""
-    for pod in _newest_first(seen.pods):
+    for pod in newest_first(seen.pods):
         for status in pod.get("status", {}).get("initContainerStatuses", ()):
             ended = status.get("state", {}).get("terminated", {})
             if status["name"] == _MODEL_CONTAINER and ended.get("exitCode") == 0:
@@ -240,17 +305,19 @@ def condition_of(obj: Manifest | None, kind: str) -> Manifest | None:
     return next((condition for condition in conditions if condition["type"] == kind), None)
 
 
-def _container_statuses(pod: Manifest) -> list[Manifest]:
+def container_statuses(pod: Manifest) -> list[Manifest]:
+    """Of init containers too."""
     status = pod.get("status", {})
     return [*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())]
 
 
-def _newest_first(pods: list[Manifest]) -> list[Manifest]:
+def newest_first(pods: list[Manifest]) -> list[Manifest]:
+    """The pods that are not being deleted."""
     going = [pod for pod in pods if not pod["metadata"].get("deletionTimestamp")]
     return sorted(going, key=lambda pod: str(pod["metadata"]["creationTimestamp"]), reverse=True)
 
 
-def _tail(text: str | None, limit: int = 300) -> str:
+def tail(text: str | None, limit: int = 300) -> str:
     """The end of a log: where the error is."""
     stripped = (text or "no message").strip()
     return stripped if len(stripped) <= limit else f"…{stripped[-limit:]}"

@@ -1,20 +1,21 @@
 """One pass: observe, render, compare, apply what differs, prune, status last."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from pydantic import ValidationError
 
 from ..api.kinds import CHILDREN
-from ..api.v1alpha1 import API_VERSION, KIND, Owner, SentimentServiceSpec
+from ..api.v1alpha1 import API_VERSION, Owner
 from ..cluster.http import ApiError
-from ..render import Children, Surroundings, render
-from ..render.metadata import MANAGER, labels
-from .conditions import Finding, Observed
+from ..render import Children
+from ..render.metadata import MANAGER
+from .conditions import Finding
 from .diff import differences
-from .status import compute_status, transition
+from .ownership import is_ours, owned
+from .status import transition
 from .store import Key, Store
 
 Manifest = dict[str, Any]
@@ -45,7 +46,28 @@ class Api(Protocol):
     async def record_event(
         self, owner: Manifest, event_type: str, reason: str, message: str, now: str
     ) -> None:
-        """An Event about a SentimentService."""
+        """An Event about a service or model."""
+
+
+class Subject(Protocol):
+    """A kind that is reconciled: what its spec means, and how it is told. Reads the store, writes nothing."""
+
+    def parse(self, spec: Manifest) -> Any:
+        """The typed spec; raises ValidationError."""
+
+    def render(self, owner: Owner, spec: Any, wanted: Manifest) -> Children:
+        """All children."""
+
+    async def status(
+        self, owner: Owner, spec: Any | None, wanted: Manifest, problems: list[Finding], now: str
+    ) -> Manifest:
+        """The whole status after a pass; spec: None when it could not be parsed."""
+
+    def again(self, owner: Owner, spec: Any) -> float | None:
+        """After how many seconds another pass is wanted although nothing may change; None: not."""
+
+    def concerns_others(self, before: Manifest, after: Manifest) -> bool:
+        """Whether other objects' passes read what changed in the status."""
 
 
 class IncompletePassError(Exception):
@@ -67,44 +89,44 @@ class Reconciler:
         self,
         api: Api,
         store: Store,
-        service_image: str,
-        apis: Callable[[], frozenset[str]],
+        subjects: Mapping[str, Subject],
         *,
+        wake: Callable[[Key], None],
         settle_seconds: float = 1.0,
         now: Callable[[], str] = _utc_now,
     ) -> None:
-        """apis: what the cluster offers now, in the words of api.kinds.
+        """subjects: by kind; wake: asks for a pass.
 
         settle_seconds: a first status is written that long after the children were made, so that it tells
         what became of them and needs no second write.
         """
         self._api = api
         self._store = store
-        self._image = service_image
-        self._apis = apis
+        self._subjects = subjects
+        self._wake = wake
         self._settle = settle_seconds
         self._now = now
 
     async def reconcile(self, key: Key) -> float | None:
-        """Make the cluster as the SentimentService says; raises when it has to be tried again.
+        """Make the cluster as the object says; raises when it has to be tried again.
 
         Returns after how many seconds another pass is wanted; None: when something changes.
         """
-        namespace, name = key
-        wanted = self._store.get(KIND, namespace, name)
+        kind, namespace, name = key
+        wanted = self._store.get(*key)
         if wanted is None or wanted["metadata"].get("deletionTimestamp"):
             return NEVER
-        owner = Owner(name=name, namespace=namespace, uid=wanted["metadata"]["uid"])
+        subject = self._subjects[kind]
+        owner = Owner(kind=kind, name=name, namespace=namespace, uid=wanted["metadata"]["uid"])
         problems: list[Finding] = []
-        spec: SentimentServiceSpec | None = None
+        spec: Any | None = None
         created = False
         try:
-            spec = SentimentServiceSpec.model_validate(wanted.get("spec", {}))
+            spec = subject.parse(wanted.get("spec", {}))
         except ValidationError as error:
             problems.append(Finding("InvalidSpec", _words(error)))
         if spec:
-            made = self._store.get("Deployment", namespace, name)
-            desired = render(owner, spec, Surroundings(self._image, self._apis(), made))
+            desired = subject.render(owner, spec, wanted)
             created = any(
                 self._store.get(manifest["kind"], namespace, manifest["metadata"]["name"]) is None
                 for manifest in desired.apply
@@ -121,7 +143,7 @@ class Reconciler:
         # An invalid spec waits for its next event; a foreign object that is in the way sends none.
         if spec and problems:
             raise IncompletePassError(problems[0].message)
-        return None
+        return subject.again(owner, spec) if spec else None
 
     async def _ensure(self, owner: Owner, manifest: Manifest) -> Finding | None:
         kind, name = manifest["kind"], manifest["metadata"]["name"]
@@ -131,8 +153,8 @@ class Reconciler:
                 log.info("create %s %s/%s", kind, owner.namespace, name)
                 self._store.put(await self._api.create(manifest))
                 return None
-            if not _is_ours(owner, observed):
-                return _name_taken(kind, name)
+            if not is_ours(owner, observed):
+                return _name_taken(owner, kind, name)
             if observed["metadata"].get("deletionTimestamp"):
                 return None  # its last event brings the next pass
             if fields := differences(manifest, observed, MANAGER):
@@ -148,8 +170,8 @@ class Reconciler:
     async def _look(self, owner: Owner, kind: str, name: str) -> Finding:
         """The watch was wrong about an object of that name: it lags, or the object is not ours."""
         found = await self._api.get(kind, owner.namespace, name)
-        if found and not _is_ours(owner, found):
-            return _name_taken(kind, name)
+        if found and not is_ours(owner, found):
+            return _name_taken(owner, kind, name)
         if found:
             self._store.put(found)
         raise OutdatedCacheError(f"{kind} {name} was changed meanwhile")
@@ -160,10 +182,10 @@ class Reconciler:
         doomed = [
             child
             for kind in CHILD_KINDS
-            for child in self._store.of((owner.namespace, owner.name), kind)
+            for child in self._store.of((owner.kind, owner.namespace, owner.name), kind)
             if (kind, child["metadata"]["name"]) not in names
             and not child["metadata"].get("deletionTimestamp")
-            and _owned(owner, child)
+            and owned(owner, child)
         ]
         problems = []
         if doomed:
@@ -179,7 +201,7 @@ class Reconciler:
 
     async def _confirm(self, owner: Owner, wanted: Manifest) -> None:
         """Nothing is deleted or made anew by the cache's word alone: the server is asked."""
-        now = await self._api.get(KIND, owner.namespace, owner.name)
+        now = await self._api.get(owner.kind, owner.namespace, owner.name)
         if now is None or any(
             now["metadata"][field] != wanted["metadata"][field] for field in ("uid", "generation")
         ):
@@ -187,67 +209,45 @@ class Reconciler:
                 self._store.put(now)
             else:
                 self._store.drop(wanted)
-            raise OutdatedCacheError("the SentimentService was changed or deleted meanwhile")
+            raise OutdatedCacheError(f"the {owner.kind} was changed or deleted meanwhile")
 
     async def _report(
-        self, owner: Owner, wanted: Manifest, spec: SentimentServiceSpec | None, problems: list[Finding]
+        self, owner: Owner, wanted: Manifest, spec: Any | None, problems: list[Finding]
     ) -> None:
-        key = (owner.namespace, owner.name)
-        mine = [
-            child for kind in CHILD_KINDS for child in self._store.of(key, kind) if _is_ours(owner, child)
-        ]
-        seen = Observed(
-            spec=spec,
-            children={child["kind"]: child for child in mine},
-            pods=self._store.of(key, "Pod"),
-            problems=problems,
-            apis=self._apis(),
-        )
-        previous = wanted.get("status", {})
-        status = compute_status(owner, wanted["metadata"]["generation"], seen, previous, self._now())
+        subject, previous = self._subjects[owner.kind], wanted.get("status", {})
+        status = await subject.status(owner, spec, wanted, problems, self._now())
         if status == previous:
             return
         manifest = {
             "apiVersion": API_VERSION,
-            "kind": KIND,
+            "kind": owner.kind,
             # The uid: never write to another object of the same name.
             "metadata": {"name": owner.name, "namespace": owner.namespace, "uid": owner.uid},
             "status": status,
         }
         try:
-            self._store.put(await self._api.apply(manifest, subresource="status"))
+            concerned = self._store.put(await self._api.apply(manifest, subresource="status"))
         except ApiError as error:
             if error.code in (_NOT_FOUND, _CONFLICT):
-                raise OutdatedCacheError("the SentimentService was deleted, made anew or changed") from error
+                raise OutdatedCacheError(f"the {owner.kind} was deleted, made anew or changed") from error
             raise
+        if subject.concerns_others(previous, status):
+            for key in concerned - {(owner.kind, owner.namespace, owner.name)}:
+                self._wake(key)
         if changed := transition(previous, status):
             try:
                 await self._api.record_event(wanted, *changed, now=self._now())
             except ApiError as error:  # the status says it too
-                log.warning("no Event for %s/%s: %s", owner.namespace, owner.name, error)
+                log.warning("no Event for %s %s/%s: %s", owner.kind, owner.namespace, owner.name, error)
 
 
-def _name_taken(kind: str, name: str) -> Finding:
-    message = (
-        f"{kind} {name} exists and does not belong to this SentimentService: delete or rename one of them."
-    )
+def _name_taken(owner: Owner, kind: str, name: str) -> Finding:
+    message = f"{kind} {name} exists and does not belong to this {owner.kind}: delete or rename one of them."
     return Finding("NameTaken", message)
 
 
 def _of(observed: Manifest, manifest: Manifest) -> Manifest:
     return {**manifest, "metadata": {**manifest["metadata"], "uid": observed["metadata"]["uid"]}}
-
-
-def _owned(owner: Owner, child: Manifest) -> bool:
-    return any(reference["uid"] == owner.uid for reference in child["metadata"].get("ownerReferences", ()))
-
-
-def _is_ours(owner: Owner, child: Manifest) -> bool:
-    """Owned by this very object, or one that `retain` left behind under our labels."""
-    meta = child["metadata"]
-    if references := meta.get("ownerReferences"):
-        return any(reference["uid"] == owner.uid for reference in references)
-    return bool(labels(owner).items() <= (meta.get("labels") or {}).items())
 
 
 def _words(error: ValidationError) -> str:

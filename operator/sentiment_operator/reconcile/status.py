@@ -1,6 +1,7 @@
 """The status of a SentimentService, from what was seen. Pure: the time is given."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from ..api.v1alpha1 import Owner
@@ -13,8 +14,10 @@ from .conditions import (
     being_deleted,
     condition_of,
     first,
+    model_on_one_node,
+    model_preparing,
     model_report,
-    model_unknown,
+    model_update_failed,
     not_made_yet,
     rolling_out,
     scaled_to_zero,
@@ -42,6 +45,9 @@ def compute_status(owner: Owner, generation: int, seen: Observed, previous: Mani
 
 
 def _model(seen: Observed) -> Manifest | None:
+    if seen.model:
+        package = seen.model.get("status", {}).get("package", {}) if seen.prepared else {}
+        return {name: package[name] for name in ("name", "digest") if name in package} or None
     try:
         report = json.loads(model_report(seen) or "")
         return {"name": str(report["name"]), "digest": str(report["digest"])}
@@ -51,11 +57,13 @@ def _model(seen: Observed) -> Manifest | None:
 
 def _conditions(seen: Observed, generation: int, previous: Manifest, now: str) -> list[Manifest]:
     trouble = first(TROUBLES, seen)
-    waiting = first((being_deleted, not_made_yet, rolling_out), seen)
+    waiting = first((being_deleted, model_preparing, not_made_yet, rolling_out), seen)
     asleep = scaled_to_zero(seen)
-    worse = trouble or feature_impossible(seen)
+    worse = trouble or model_update_failed(seen) or feature_impossible(seen)
     available = ((seen.deployment or {}).get("status", {})).get("availableReplicas", 0)
-    model = not model_unknown(seen) and (model_report(seen) is not None or available > 0)
+    referred = seen.spec is not None and seen.spec.model.model_ref is not None
+    installed = model_report(seen) is not None or available > 0
+    model = seen.prepared is not None and not model_on_one_node(seen) if referred else installed
     states: dict[str, State] = {}
 
     if blocker := trouble or waiting or asleep:
@@ -70,7 +78,12 @@ def _conditions(seen: Observed, generation: int, previous: Manifest, now: str) -
     states["ModelReady"] = (
         State("True", Finding("Installed", "The model was checked and is in the volume."))
         if model
-        else State("False", trouble or Finding("Installing", "The model is being copied into the volume."))
+        else State(
+            "False",
+            trouble
+            or model_preparing(seen)
+            or Finding("Installing", "The model is being copied into the volume."),
+        )
     )
     states["Progressing"] = (
         State("True", waiting) if waiting else State("False", Finding("Settled", "Nothing is under way."))
@@ -79,6 +92,13 @@ def _conditions(seen: Observed, generation: int, previous: Manifest, now: str) -
         State("True", worse) if worse else State("False", Finding("AsExpected", "Nothing is wrong."))
     )
     states |= features(seen)
+    return conditions_of(states, generation, previous, now)
+
+
+def conditions_of(
+    states: Mapping[str, State], generation: int, previous: Manifest, now: str
+) -> list[Manifest]:
+    """Conditions as a status holds them; the time is that of the last change of status."""
     before = {condition["type"]: condition for condition in previous.get("conditions", ())}
     return [_condition(kind, state, generation, before.get(kind), now) for kind, state in states.items()]
 

@@ -1,4 +1,4 @@
-"""What the watches saw last: objects by kind and name, and by the SentimentService they belong to.
+"""What the watches saw last: objects by kind and name, and by the service or model they belong to.
 
 Objects are kept as JSON text, without what no check reads: Python dicts take several times the memory.
 """
@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from ..api.v1alpha1 import API_VERSION, KIND
-from ..render.metadata import INSTANCE, MANAGED_BY, MANAGER
+from ..api.v1alpha1 import API_VERSION, KIND, MODEL_KIND
+from ..render.metadata import INSTANCE, MANAGED_BY, MANAGER, NAME, NAMES
 
 Manifest = dict[str, Any]
-Key = tuple[str, str]  # namespace, name of a SentimentService
+Key = tuple[str, str, str]  # kind, namespace, name of a service or model
 _Place = tuple[str, str, str]  # kind, namespace, name
 _TOMBSTONES = 4096
+_OWNERS = (KIND, MODEL_KIND)
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
@@ -27,17 +28,24 @@ class _Held(NamedTuple):
 
 
 def key_of(obj: Manifest) -> Key | None:
-    """The SentimentService that an object is, is owned by, or is labelled with."""
+    """The service or model that an object is, is owned by, or is labelled with."""
     meta = obj["metadata"]
-    if obj["kind"] == KIND:
-        return meta["namespace"], meta["name"]
+    if obj["kind"] in _OWNERS:
+        return obj["kind"], meta["namespace"], meta["name"]
     for reference in meta.get("ownerReferences", ()):
-        if reference["kind"] == KIND and reference["apiVersion"] == API_VERSION:
-            return meta["namespace"], reference["name"]
+        if reference["kind"] in _OWNERS and reference["apiVersion"] == API_VERSION:
+            return reference["kind"], meta["namespace"], reference["name"]
     labels = meta.get("labels") or {}
     if labels.get(MANAGED_BY) == MANAGER and INSTANCE in labels:
-        return meta["namespace"], labels[INSTANCE]
+        kind = next((kind for kind, name in NAMES.items() if labels.get(NAME) == name), KIND)
+        return kind, meta["namespace"], labels[INSTANCE]
     return None
+
+
+def model_of(service: Manifest) -> Key | None:
+    """The model that a SentimentService refers to."""
+    reference = service.get("spec", {}).get("model", {}).get("modelRef")
+    return (MODEL_KIND, service["metadata"]["namespace"], reference["name"]) if reference else None
 
 
 class Store:
@@ -56,34 +64,38 @@ class Store:
         return orjson.loads(held.text) if held else None
 
     def of(self, key: Key, kind: str) -> list[Manifest]:
-        """The objects of one kind that belong to a SentimentService, by name."""
+        """The objects of one kind that belong to a service or model, by name."""
         places = sorted(place for place in self._places.get(key, ()) if place[0] == kind)
         return [orjson.loads(self._objects[place].text) for place in places]
 
     def names(self) -> set[Key]:
-        """Every SentimentService."""
-        return {(namespace, name) for kind, namespace, name in self._objects if kind == KIND}
+        """Every service and model."""
+        return {place for place in self._objects if place[0] in _OWNERS}
 
-    def services(self) -> Iterator[Manifest]:
-        """Every SentimentService as last seen."""
-        return (orjson.loads(held.text) for place, held in self._objects.items() if place[0] == KIND)
+    def owners(self) -> Iterator[Manifest]:
+        """Every service and model as last seen."""
+        return (orjson.loads(self._objects[place].text) for place in self.names())
+
+    def consumers(self, model: Key) -> list[Manifest]:
+        """The services that refer to a model, by name."""
+        return [service for service in self.of(model, KIND) if model_of(service) == model]
 
     def put(self, obj: Manifest) -> frozenset[Key]:
         """Remember an object; the keys that it concerns, none if this version or a newer one is known.
 
-        An object that lost its labels and its owner still concerns the key that it had.
+        An object that lost its labels and its owner still concerns the key that it had. A service concerns
+        its model too, and a model the services that refer to it.
         """
         place, uid, version = _place(obj), obj["metadata"]["uid"], int(obj["metadata"]["resourceVersion"])
         known = self._objects.get(place)
         if version < self._deleted.get(uid, 0) or (known and known.uid == uid and known.version >= version):
             return frozenset()
-        key = key_of(obj)
-        keys = (known.keys if known else frozenset()) | ({key} if key else frozenset())
+        keys = (known.keys if known else frozenset()) | _keys(obj)
         if keys:
             self._objects[place] = _Held(uid, version, keys, orjson.dumps(_trimmed(obj)))
             for one in keys:
                 self._places[one].add(place)
-        return keys
+        return keys | self._dependents(place)
 
     def drop(self, obj: Manifest) -> frozenset[Key]:
         """Forget a deleted object, unless another one bears its name by now; the keys that it concerned."""
@@ -94,8 +106,7 @@ class Store:
         known = self._objects.get(place)
         if known and known.uid == uid:
             return self._forget(place)
-        key = key_of(obj)
-        return frozenset({key} if key else ())
+        return _keys(obj)
 
     def keep_only(
         self, kind: str, namespace: str | None, names: set[tuple[str, str]], version: int
@@ -112,20 +123,33 @@ class Store:
         ]
         return frozenset().union(*[self._forget(place) for place in missed])
 
+    def _dependents(self, place: _Place) -> frozenset[Key]:
+        """The services that refer to an object, if it is a model."""
+        return frozenset(
+            (KIND, service["metadata"]["namespace"], service["metadata"]["name"])
+            for service in (self.consumers(place) if place[0] == MODEL_KIND else ())
+        )
+
     def _forget(self, place: _Place) -> frozenset[Key]:
+        dependents = self._dependents(place)
         keys = self._objects.pop(place).keys
         for key in keys:
             self._places[key].discard(place)
             if not self._places[key]:
                 del self._places[key]
-        return keys
+        return keys | dependents
+
+
+def _keys(obj: Manifest) -> frozenset[Key]:
+    found = (key_of(obj), model_of(obj) if obj["kind"] == KIND else None)
+    return frozenset(key for key in found if key)
 
 
 def _trimmed(obj: Manifest) -> Manifest:
     """An object without what nothing here reads."""
     meta = dict(obj["metadata"])
     managers = meta.pop("managedFields", ())
-    if obj["kind"] not in (KIND, "Pod") and (kept := [slim for one in managers if (slim := _slim(one))]):
+    if obj["kind"] not in (*_OWNERS, "Pod") and (kept := [slim for one in managers if (slim := _slim(one))]):
         meta["managedFields"] = kept
     if _LAST_APPLIED in (meta.get("annotations") or {}):
         meta["annotations"] = {k: v for k, v in meta["annotations"].items() if k != _LAST_APPLIED}

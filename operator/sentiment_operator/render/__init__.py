@@ -6,29 +6,39 @@ from .deployment import deployment
 from .horizontal_pod_autoscaler import horizontal_pod_autoscaler
 from .http_route import http_route
 from .ingress import ingress
+from .model import render_model
 from .network_policy import network_policy
-from .persistent_volume_claim import persistent_volume_claim
+from .persistent_volume_claim import claim_name, persistent_volume_claim
 from .pod_disruption_budget import pod_disruption_budget
 from .prometheus_rule import prometheus_rule
 from .scaled_object import scaled_object
+from .scheduling import cannot_spread
 from .service import service
 from .service_monitor import service_monitor
-from .surroundings import Children, Manifest, Surroundings
+from .surroundings import Children, Manifest, ModelSurroundings, PreparedModel, Surroundings
 
-__all__ = ["Children", "Manifest", "Surroundings", "render"]
+__all__ = [
+    "Children",
+    "Manifest",
+    "ModelSurroundings",
+    "PreparedModel",
+    "Surroundings",
+    "render",
+    "render_model",
+]
 
 
 def render(owner: Owner, spec: SentimentServiceSpec, around: Surroundings) -> Children:
     """All children of a SentimentService, in the order in which they are applied."""
-    # A model that can't be found is no reason to touch pods that serve the last one.
-    unknown_model = spec.model.model_ref is not None
-    pods = None if unknown_model else deployment(owner, spec, around)
+    referred, model = spec.model.model_ref is not None, around.model
+    # A model that is not there, or can't be had as asked for, is no reason to touch pods that serve the last.
+    untouched = referred and (model is None or cannot_spread(spec, model))
     made = (
-        persistent_volume_claim(owner, spec),
+        None if referred else persistent_volume_claim(owner, spec),
         # Before the pods, so that they never run without it.
         network_policy(owner, spec),
         service(owner, spec),
-        pods,
+        None if untouched else deployment(owner, spec, around),
         horizontal_pod_autoscaler(owner, spec, around),
         scaled_object(owner, spec, around),
         pod_disruption_budget(owner, spec, around),
@@ -38,7 +48,19 @@ def render(owner: Owner, spec: SentimentServiceSpec, around: Surroundings) -> Ch
         prometheus_rule(owner, spec, around),
         dashboard(owner, spec),
     )
-    return Children(
-        [manifest for manifest in made if manifest is not None],
-        frozenset({("Deployment", owner.name)}) if unknown_model else frozenset(),
-    )
+    keep = {("Deployment", owner.name)} if untouched else set()
+    if referred and _mounts(around.deployment, claim_name(owner)):
+        keep.add(("PersistentVolumeClaim", claim_name(owner)))
+    return Children([manifest for manifest in made if manifest is not None], frozenset(keep))
+
+
+def _mounts(deployment: Manifest | None, claim: str) -> bool:
+    """Whether pods may still mount a claim: the template does, or not all pods are of the newest one yet."""
+    if deployment is None:
+        return False
+    status = deployment.get("status", {})
+    current = status.get("observedGeneration") == deployment["metadata"]["generation"]
+    if not current or status.get("replicas", 0) != status.get("updatedReplicas", 0):
+        return True
+    volumes = deployment["spec"]["template"]["spec"].get("volumes", ())
+    return any(volume.get("persistentVolumeClaim", {}).get("claimName") == claim for volume in volumes)

@@ -5,15 +5,20 @@ from typing import Any
 from ..api.v1alpha1 import Owner, SentimentServiceSpec
 from ..api.v1alpha1.serving import Serving
 from .compact import dump
+from .surroundings import PreparedModel
 
+MODELS = "/models"
 # The claim's folder is swung to the current package by install-model.
-MODEL_DIR = "/models/bundled"
+_BUNDLED = f"{MODELS}/bundled"
 API_KEYS_FOLDER, API_KEYS_NAME = "/etc/sentiment-service/api-keys", "keys"
 
 
-def environment(owner: Owner, spec: SentimentServiceSpec) -> list[dict[str, Any]]:
+def environment(
+    owner: Owner, spec: SentimentServiceSpec, model: PreparedModel | None
+) -> list[dict[str, Any]]:
     """The `env` of the server's container; references stay references."""
-    settings = {"MODEL_DIR": MODEL_DIR, **_settings(spec.serving)}
+    folder = f"{MODELS}/{model.path}" if model else _BUNDLED
+    settings = {"MODEL_DIR": folder, **_settings(spec.serving)}
     if spec.access.path != "/":
         settings["ROOT_PATH"] = spec.access.path
     if spec.access.api_keys_secret_ref:

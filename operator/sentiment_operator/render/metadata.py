@@ -4,18 +4,24 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ..api.v1alpha1 import API_VERSION, KIND, Owner
+from ..api.v1alpha1 import API_VERSION, KIND, MODEL_KIND, Owner
 
 MANAGER = "sentiment-operator"
 NAME = "app.kubernetes.io/name"
 INSTANCE = "app.kubernetes.io/instance"
 MANAGED_BY = "app.kubernetes.io/managed-by"
+# On pods: the SentimentModel whose volume they mount, and which of its packages.
+MODEL = "sentiment-operator.io/model"
+PACKAGE = "sentiment-operator.io/package"
+# Kind of the owner → value of NAME on all that it owns.
+NAMES = {KIND: "sentiment-service", MODEL_KIND: "sentiment-model"}
+_COMPONENTS = {KIND: "server", MODEL_KIND: "model"}
 _VERSION = "app.kubernetes.io/version"
 
 
 def selector(owner: Owner) -> dict[str, str]:
     """The immutable selector: nothing here may ever change, and nothing of the user's is in it."""
-    return {NAME: "sentiment-service", INSTANCE: owner.name}
+    return {NAME: NAMES[owner.kind], INSTANCE: owner.name}
 
 
 def labels(owner: Owner) -> dict[str, str]:
@@ -23,7 +29,7 @@ def labels(owner: Owner) -> dict[str, str]:
     return {
         **selector(owner),
         MANAGED_BY: MANAGER,
-        "app.kubernetes.io/component": "server",
+        "app.kubernetes.io/component": _COMPONENTS[owner.kind],
         "app.kubernetes.io/part-of": "sentiment-operator",
     }
 
@@ -42,7 +48,7 @@ def metadata(
     more_labels: Mapping[str, str] | None = None,
     annotations: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """A child's metadata; a child that isn't owned outlives its SentimentService."""
+    """A child's metadata; a child that isn't owned outlives its owner."""
     made: dict[str, Any] = {"name": name, "namespace": owner.namespace}
     made["labels"] = {**(more_labels or {}), **labels(owner)}
     if annotations:
@@ -51,7 +57,7 @@ def metadata(
         made["ownerReferences"] = [
             {
                 "apiVersion": API_VERSION,
-                "kind": KIND,
+                "kind": owner.kind,
                 "name": owner.name,
                 "uid": owner.uid,
                 "controller": True,

@@ -1,17 +1,20 @@
-"""The pods: an init container fills the model volume, the server reads it."""
+"""The pods: an init container fills the model volume, the server reads it.
+
+The volume of a SentimentModel is filled already: pods mount it, and there is no init container.
+"""
 
 from typing import Any
 
 from ..api.v1alpha1 import Owner, SentimentServiceSpec
 from .compact import dump
-from .environment import API_KEYS_FOLDER, API_KEYS_NAME, environment
-from .metadata import labels, version
+from .environment import API_KEYS_FOLDER, API_KEYS_NAME, MODELS, environment
+from .metadata import MODEL, PACKAGE, labels, version
 from .persistent_volume_claim import claim_name
 from .scheduling import scheduling
+from .security import container_security, pod_security
 from .service import PORT
 from .surroundings import Surroundings
 
-MODELS = "/models"
 _TMP = "/tmp"  # noqa: S108  an emptyDir in the pod
 # From the end of draining to the end of the process.
 _GRACE_SECONDS = 5
@@ -32,24 +35,23 @@ def pod_template(owner: Owner, spec: SentimentServiceSpec, around: Surroundings)
             "prometheus.io/path": "/metrics",
             "prometheus.io/port": str(PORT),
         }
-    metadata: dict[str, Any] = {"labels": {**spec.pod.labels, **labels(owner), **version(image)}}
+    model = around.model
+    mounted = {MODEL: model.name, PACKAGE: model.path} if model else {}
+    metadata: dict[str, Any] = {"labels": {**spec.pod.labels, **labels(owner), **version(image), **mounted}}
     if annotations:
         metadata["annotations"] = annotations
-    return {"metadata": metadata, "spec": _pod(owner, spec, image)}
+    return {"metadata": metadata, "spec": _pod(owner, spec, image, around)}
 
 
-def _pod(owner: Owner, spec: SentimentServiceSpec, image: str) -> dict[str, Any]:
+def _pod(owner: Owner, spec: SentimentServiceSpec, image: str, around: Surroundings) -> dict[str, Any]:
     common = {
         "image": image,
         "imagePullPolicy": spec.image.pull_policy,
         "resources": _resources(spec),
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        "securityContext": container_security(),
         "terminationMessagePolicy": "FallbackToLogsOnError",
     }
+    claim = around.model.claim if around.model else claim_name(owner)
     keys = spec.access.api_keys_secret_ref
     serving = spec.serving
     pod: dict[str, Any] = {
@@ -59,25 +61,13 @@ def _pod(owner: Owner, spec: SentimentServiceSpec, image: str) -> dict[str, Any]
         "terminationGracePeriodSeconds": serving.request_timeout_seconds
         + serving.drain_seconds
         + _GRACE_SECONDS,
-        "securityContext": _security_context(spec),
-        "initContainers": [
-            {
-                "name": "model",
-                **common,
-                # The kubelet lifts the report into the pod's status, where the operator reads it.
-                "args": ["install-model", "--to", MODELS, "--report", "/dev/termination-log"],
-                "volumeMounts": [
-                    {"name": "models", "mountPath": MODELS},
-                    {"name": "tmp", "mountPath": _TMP},
-                ],
-            }
-        ],
+        "securityContext": pod_security(spec.pod.security_context),
         "containers": [
             {
                 "name": "server",
                 **common,
                 "args": ["serve"],
-                "env": environment(owner, spec),
+                "env": environment(owner, spec, around.model),
                 "ports": [{"name": "http", "containerPort": PORT, "protocol": "TCP"}],
                 "startupProbe": _probe("/startupz", period=1, failures=60),
                 "livenessProbe": _probe("/livez", period=10, failures=3),
@@ -91,11 +81,24 @@ def _pod(owner: Owner, spec: SentimentServiceSpec, image: str) -> dict[str, Any]
             }
         ],
         "volumes": [
-            {"name": "models", "persistentVolumeClaim": {"claimName": claim_name(owner)}},
+            {"name": "models", "persistentVolumeClaim": {"claimName": claim}},
             {"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}},
         ],
-        **scheduling(owner, spec),
+        **scheduling(owner, spec, around.model),
     }
+    if not around.model:
+        pod["initContainers"] = [
+            {
+                "name": "model",
+                **common,
+                # The kubelet lifts the report into the pod's status, where the operator reads it.
+                "args": ["install-model", "--to", MODELS, "--report", "/dev/termination-log"],
+                "volumeMounts": [
+                    {"name": "models", "mountPath": MODELS},
+                    {"name": "tmp", "mountPath": _TMP},
+                ],
+            }
+        ]
     if keys:
         source = {"secretName": keys.name, "items": [{"key": keys.key, "path": API_KEYS_NAME}]}
         # Readable by the group, which fsGroup makes the server's.
@@ -106,15 +109,6 @@ def _pod(owner: Owner, spec: SentimentServiceSpec, image: str) -> dict[str, Any]
     # when it is no longer applied.
     pod["serviceAccountName"] = spec.pod.service_account_name or "default"
     return pod
-
-
-def _security_context(spec: SentimentServiceSpec) -> dict[str, Any]:
-    return {
-        "runAsNonRoot": True,
-        **dump(spec.pod.security_context),
-        "fsGroupChangePolicy": "OnRootMismatch",
-        "seccompProfile": {"type": "RuntimeDefault"},
-    }
 
 
 def _resources(spec: SentimentServiceSpec) -> dict[str, Any]:

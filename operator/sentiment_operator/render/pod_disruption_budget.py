@@ -5,6 +5,7 @@ from typing import Any
 from ..api.v1alpha1 import Owner, SentimentServiceSpec
 from .metadata import metadata, selector
 from .replicas import most_replicas
+from .scheduling import on_one_node
 from .surroundings import Surroundings
 
 
@@ -13,7 +14,7 @@ def pod_disruption_budget(
 ) -> dict[str, Any] | None:
     """The budget; by itself only where pods are several and can go to another node."""
     budget = spec.availability.pod_disruption_budget
-    sensible = spec.storage.access_mode == "ReadWriteMany" and most_replicas(spec, around) > 1
+    sensible = not on_one_node(spec, around) and most_replicas(spec, around) > 1
     if budget.policy == "Never" or (budget.policy == "Auto" and not sensible):
         return None
     if budget.min_available is not None:

@@ -4,16 +4,34 @@ from typing import Any
 
 from ..api.v1alpha1 import Owner, SentimentServiceSpec
 from .compact import dump
-from .metadata import selector
+from .metadata import MODEL, selector
+from .surroundings import PreparedModel, Surroundings
 
 _NODE = "kubernetes.io/hostname"
 _MUST = "requiredDuringSchedulingIgnoredDuringExecution"
 _SHOULD = "preferredDuringSchedulingIgnoredDuringExecution"
 
 
-def scheduling(owner: Owner, spec: SentimentServiceSpec) -> dict[str, Any]:
+def on_one_node(spec: SentimentServiceSpec, around: Surroundings) -> bool:
+    """Whether the volume with the model keeps all pods on one node."""
+    return around.model.one_node if around.model else spec.storage.access_mode == "ReadWriteOnce"
+
+
+def cannot_spread(spec: SentimentServiceSpec, model: PreparedModel) -> bool:
+    """Whether pods must be on several nodes, and the model's volume can only be on one."""
+    wanted = spec.availability
+    strict = any(rule.when_unsatisfiable == "DoNotSchedule" for rule in wanted.topology_spread)
+    return model.one_node and (wanted.anti_affinity == "Required" or strict)
+
+
+def beside(model: str) -> dict[str, Any]:
+    """The podAffinity of all that mounts the volume of a SentimentModel."""
+    return {_MUST: [{"labelSelector": {"matchLabels": {MODEL: model}}, "topologyKey": _NODE}]}
+
+
+def scheduling(owner: Owner, spec: SentimentServiceSpec, model: PreparedModel | None) -> dict[str, Any]:
     """The part of a pod's spec that the scheduler reads."""
-    made: dict[str, Any] = {"affinity": _affinity(owner, spec)}
+    made: dict[str, Any] = {"affinity": _affinity(owner, spec, model)}
     if spread := spec.availability.topology_spread:
         made["topologySpreadConstraints"] = [
             {
@@ -35,11 +53,13 @@ def scheduling(owner: Owner, spec: SentimentServiceSpec) -> dict[str, Any]:
     return {name: value for name, value in made.items() if value}
 
 
-def _affinity(owner: Owner, spec: SentimentServiceSpec) -> dict[str, Any]:
+def _affinity(owner: Owner, spec: SentimentServiceSpec, model: PreparedModel | None) -> dict[str, Any]:
     """The user's affinity, and ours added to it."""
     made: dict[str, Any] = dump(spec.pod.affinity) if spec.pod.affinity else {}
     near = {"labelSelector": {"matchLabels": selector(owner)}, "topologyKey": _NODE}
-    if spec.storage.access_mode == "ReadWriteOnce":
+    if model and model.one_node:
+        _add(made, "podAffinity", _MUST, beside(model.name)[_MUST][0])
+    elif model is None and spec.storage.access_mode == "ReadWriteOnce":
         # The volume is on one node at a time: a pod elsewhere would wait for it for ever.
         _add(made, "podAffinity", _MUST, near)
     elif spec.availability.anti_affinity == "Required":

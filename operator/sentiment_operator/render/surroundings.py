@@ -7,8 +7,19 @@ Manifest = dict[str, Any]
 
 
 @dataclass(frozen=True)
+class PreparedModel:
+    """A package in the volume of a SentimentModel."""
+
+    name: str
+    claim: str
+    path: str
+    # ReadWriteOnce: all pods that mount the volume run on one node.
+    one_node: bool
+
+
+@dataclass(frozen=True)
 class Surroundings:
-    """The cluster as a pass sees it."""
+    """The cluster as a pass over a SentimentService sees it."""
 
     # What the pods run when the spec names no image.
     service_image: str
@@ -16,6 +27,23 @@ class Surroundings:
     apis: frozenset[str] = frozenset()
     # The Deployment as the API server holds it; None only if there is none (not: if it was not seen yet).
     deployment: Manifest | None = None
+    # What spec.model.modelRef stands for; None while it has no package.
+    model: PreparedModel | None = None
+
+
+@dataclass(frozen=True)
+class ModelSurroundings:
+    """The cluster as a pass over a SentimentModel sees it."""
+
+    # What the Job runs when the spec names no image.
+    image: str
+    apis: frozenset[str] = frozenset()
+    # The claim, when it can be used; its uid is part of a package's name.
+    claim: Manifest | None = None
+    jobs: tuple[Manifest, ...] = ()
+    # Folder of the package that services are given; the folders that pods mount, whichever these are.
+    package: str | None = None
+    used: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

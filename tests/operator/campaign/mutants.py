@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from sentiment_operator.api.v1alpha1 import KIND, Owner, SentimentServiceSpec
+from sentiment_operator.api.v1alpha1 import Owner
 from sentiment_operator.cluster import reflector
 from sentiment_operator.cluster.client import Cluster
 from sentiment_operator.cluster.http import ApiError
@@ -51,7 +51,7 @@ def _trusts_its_memory(patch: pytest.MonkeyPatch) -> None:
     original = reconciler.Reconciler.reconcile
 
     async def reconcile(self: Any, key: Any) -> float | None:
-        wanted = self._store.get(KIND, *key)
+        wanted = self._store.get(*key)
         seen = self.__dict__.setdefault("handled", {})
         mark = wanted and (wanted["metadata"]["uid"], wanted["metadata"]["generation"])
         if wanted and seen.get(key) == mark and not wanted.get("status"):
@@ -95,13 +95,13 @@ def _writes_status_first(patch: pytest.MonkeyPatch) -> None:
     original = reconciler.Reconciler.reconcile
 
     async def reconcile(self: Any, key: Any) -> float | None:
-        wanted = self._store.get(KIND, *key)
+        wanted = self._store.get(*key)
         if wanted is None or wanted["metadata"].get("deletionTimestamp"):
             return reconciler.NEVER
         if wanted.get("status", {}).get("observedGeneration") == wanted["metadata"]["generation"]:
             return None
-        owner = Owner(name=key[1], namespace=key[0], uid=wanted["metadata"]["uid"])
-        spec = SentimentServiceSpec.model_validate(wanted.get("spec", {}))
+        owner = Owner(kind=key[0], name=key[2], namespace=key[1], uid=wanted["metadata"]["uid"])
+        spec = self._subjects[owner.kind].parse(wanted.get("spec", {}))
         await self._report(owner, wanted, spec, [])
         return await original(self, key)
 

@@ -87,6 +87,7 @@ class World:
             server,
             Options(
                 service_image="service:1",
+                model_image="models:1",
                 identity=f"operator-{self._incarnation}",
                 lease_namespace=self.lane.name,
                 # As if the predecessor's Lease had run out already; elections have tests of their own.

@@ -1,4 +1,4 @@
-"""SentimentService v1alpha1: what a user asks for.
+"""SentimentService and SentimentModel v1alpha1: what a user asks for.
 
 Defaults live here and so in the CRD: the API server fills them in, the
 operator never writes a spec.
@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from .access import Access
 from .base import Strict, config
+from .model import SentimentModelSpec
 from .monitoring import Monitoring
 from .pod import Availability, Pod
 from .scaling import Autoscaling, Rollout
@@ -19,6 +20,21 @@ VERSION = "v1alpha1"
 API_VERSION = f"{GROUP}/{VERSION}"
 KIND = "SentimentService"
 PLURAL = "sentimentservices"
+MODEL_KIND = "SentimentModel"
+MODEL_PLURAL = "sentimentmodels"
+
+__all__ = [
+    "API_VERSION",
+    "GROUP",
+    "KIND",
+    "MODEL_KIND",
+    "MODEL_PLURAL",
+    "PLURAL",
+    "VERSION",
+    "Owner",
+    "SentimentModelSpec",
+    "SentimentServiceSpec",
+]
 
 _ONE_NODE = "spec.storage.accessMode ReadWriteOnce keeps all pods on one node: set it to ReadWriteMany, or"
 
@@ -33,11 +49,13 @@ class SentimentServiceSpec(Strict):
             "or set spec.autoscaling.type to None",
         ),
         (
-            "self.storage.accessMode == 'ReadWriteMany' || self.availability.antiAffinity != 'Required'",
+            "has(self.model.modelRef) || self.storage.accessMode == 'ReadWriteMany' || "
+            "self.availability.antiAffinity != 'Required'",
             f"{_ONE_NODE} spec.availability.antiAffinity to Preferred",
         ),
         (
-            "self.storage.accessMode == 'ReadWriteMany' || !has(self.availability.topologySpread) || "
+            "has(self.model.modelRef) || self.storage.accessMode == 'ReadWriteMany' || "
+            "!has(self.availability.topologySpread) || "
             "self.availability.topologySpread.all(t, t.whenUnsatisfiable != 'DoNotSchedule')",
             f"{_ONE_NODE} whenUnsatisfiable in spec.availability.topologySpread to ScheduleAnyway",
         ),
@@ -80,7 +98,7 @@ class SentimentServiceSpec(Strict):
     )
     storage: Storage = Field(
         default_factory=Storage,  # type: ignore[arg-type]
-        description="The volume that holds the model.",
+        description="The volume that holds the bundled model; a SentimentModel has its own.",
     )
     monitoring: Monitoring = Field(
         default_factory=Monitoring,  # type: ignore[arg-type]
@@ -97,10 +115,11 @@ class SentimentServiceSpec(Strict):
 
 
 class Owner(BaseModel):
-    """Identity of one SentimentService object: all that children need to refer to it."""
+    """Identity of one object: all that children need to refer to it."""
 
     model_config = ConfigDict(frozen=True)
 
+    kind: str = KIND
     name: str
     namespace: str
     uid: str

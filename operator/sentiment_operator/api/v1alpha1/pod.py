@@ -83,7 +83,8 @@ class EnvironmentSource(Strict):
         (
             "[has(self.secretKeyRef), has(self.configMapKeyRef), has(self.fieldRef)].filter(x, x).size() == "
             "1",
-            "spec.pod.env: valueFrom takes exactly one of secretKeyRef, configMapKeyRef and fieldRef",
+            "spec.pod.env and spec.job.env: valueFrom takes exactly one of secretKeyRef, configMapKeyRef and "
+            "fieldRef",
         )
     )
 
@@ -98,7 +99,7 @@ class EnvironmentVariable(Strict):
     model_config = config(
         (
             "has(self.value) != has(self.valueFrom)",
-            "spec.pod.env: give each variable either value or valueFrom",
+            "spec.pod.env and spec.job.env: give each variable either value or valueFrom",
         )
     )
 

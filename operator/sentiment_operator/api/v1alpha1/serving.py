@@ -76,11 +76,12 @@ class Limits(Strict):
     )
 
 
-def _within(name: str, get: str) -> tuple[str, str]:
+def request_within_limit(path: str, name: str, get: str) -> tuple[str, str]:
+    """The rule for one resource of a part that lies at `path`; get: the name as CEL spells it."""
     sides = [f"self.{side}.{get}" for side in ("requests", "limits")]
     return (
         f"!has({sides[0]}) || !has({sides[1]}) || quantity({sides[0]}).compareTo(quantity({sides[1]})) <= 0",
-        f"spec.resources.requests.{name} is above its limit: raise limits.{name} or lower the request",
+        f"{path}.requests.{name} is above its limit: raise limits.{name} or lower the request",
     )
 
 
@@ -88,10 +89,10 @@ class Resources(Strict):
     """What each pod gets."""
 
     model_config = config(
-        _within("cpu", "cpu"),
-        _within("memory", "memory"),
+        request_within_limit("spec.resources", "cpu", "cpu"),
+        request_within_limit("spec.resources", "memory", "memory"),
         # CEL escapes the hyphen: https://kubernetes.io/docs/reference/using-api/cel/#escaping
-        _within("ephemeral-storage", "ephemeral__dash__storage"),
+        request_within_limit("spec.resources", "ephemeral-storage", "ephemeral__dash__storage"),
         (
             "!has(self.extended) || self.extended.all(r, r.contains('/'))",
             "spec.resources.extended: a resource has a domain, such as nvidia.com/gpu; cpu and memory are "

@@ -6,14 +6,14 @@ from pydantic import Field
 
 from .base import Name, Quantity, Strict, config
 
-_ANEW = "of an existing claim can't change: delete the SentimentService and create it again"
+AccessMode = Literal["ReadWriteOnce", "ReadWriteMany"]
 
 
-class Storage(Strict):
-    """The volume that holds the model for all pods."""
-
-    model_config = config(
-        ("self.accessMode == oldSelf.accessMode", f"spec.storage.accessMode {_ANEW}"),
+def storage_rules(kind: str) -> tuple[tuple[str, str], ...]:
+    """What may not change in `spec.storage` of an object of that kind."""
+    anew = f"of an existing claim can't change: delete the {kind} and create it again"
+    return (
+        ("self.accessMode == oldSelf.accessMode", f"spec.storage.accessMode {anew}"),
         (
             "quantity(self.size).compareTo(quantity(oldSelf.size)) >= 0",
             "spec.storage.size can only grow: keep the old size or more",
@@ -21,15 +21,21 @@ class Storage(Strict):
         (
             "has(self.storageClassName) == has(oldSelf.storageClassName) && "
             "(!has(self.storageClassName) || self.storageClassName == oldSelf.storageClassName)",
-            f"spec.storage.storageClassName {_ANEW}",
+            f"spec.storage.storageClassName {anew}",
         ),
     )
+
+
+class Storage(Strict):
+    """The volume that holds the bundled model for all pods."""
+
+    model_config = config(*storage_rules("SentimentService"))
 
     size: Quantity = Field("1Gi", description="Size of the claim.")
     storage_class_name: Name | None = Field(
         None, description="Storage class of the claim; the cluster's default when absent."
     )
-    access_mode: Literal["ReadWriteOnce", "ReadWriteMany"] = Field(
+    access_mode: AccessMode = Field(
         "ReadWriteOnce",
         description="ReadWriteOnce keeps all pods on the node of the first; ReadWriteMany lets them spread.",
     )

@@ -1,0 +1,90 @@
+"""The test hub (tests/models/hub_server.py) in a pod: real downloads, counted at the server."""
+
+import json
+from typing import Any
+
+from .ask import run_python
+from .cluster.images import PRODUCT
+from .cluster.paths import REPO
+from .provider import Cluster
+
+PORT = 8000
+_SCRIPT = """
+import io, sys, tarfile, threading
+sys.path.insert(0, "/hub")
+from hub_server import Fault, serve
+from pathlib import Path
+import sentiment_service
+bundled = Path(sentiment_service.__file__).parent / "bundled"
+archive = io.BytesIO()
+with tarfile.open(fileobj=archive, mode="w") as tar:
+    for path in sorted(bundled.iterdir()):
+        tar.add(path, path.name)
+content = archive.getvalue()
+with serve("0.0.0.0", 8000) as hub:
+    hub.files["/m.tar"] = content
+    # The first download stands still until its pod is ended.
+    hub.faults.append(Fault(end_after=len(content) // 2, silence=True))
+    while True:
+        requests = sum(path == "/m.tar" for _, path, _ in list(hub.log))
+        hub.files["/sent"] = f"{hub.sent} {len(content)} {requests}".encode()
+        threading.Event().wait(0.1)
+"""
+
+
+def start_hub(cluster: Cluster, namespace: str) -> str:
+    """Serve the bundled package as /m.tar; the URL."""
+    labels = {"app": "hub"}
+    source = (REPO / "tests/models/hub_server.py").read_text()
+    locked = {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    container = {
+        "name": "hub",
+        "image": PRODUCT[0].short_reference,
+        "imagePullPolicy": "IfNotPresent",
+        "command": ["/app/bin/python", "-c", _SCRIPT],
+        "securityContext": locked,
+        "volumeMounts": [{"name": "hub", "mountPath": "/hub"}],
+        "readinessProbe": {"tcpSocket": {"port": PORT}, "periodSeconds": 1},
+    }
+    pod: dict[str, Any] = {
+        "automountServiceAccountToken": False,
+        "terminationGracePeriodSeconds": 0,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": 1000,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [container],
+        "volumes": [{"name": "hub", "configMap": {"name": "hub"}}],
+    }
+    for kind, what in (
+        ("ConfigMap", {"data": {"hub_server.py": source}}),
+        ("Pod", {"spec": pod}),
+        ("Service", {"spec": {"selector": labels, "ports": [{"port": PORT}]}}),
+    ):
+        meta = {"name": "hub", "labels": labels}
+        cluster.apply({"apiVersion": "v1", "kind": kind, "metadata": meta, **what}, namespace)
+    cluster.kubectl("-n", namespace, "wait", "--for=condition=Ready", "pod/hub", "--timeout=60s")
+    return f"http://hub.{namespace}.svc:{PORT}"
+
+
+def sent(cluster: Cluster, namespace: str, url: str) -> tuple[int, int, int]:
+    """(bytes that were sent before, the size of /m.tar, requests of it); asked from the client pod."""
+    fetch = "import sys, urllib.request as u; print(u.urlopen(sys.argv[1]).read().decode())"
+    count, size, requests = run_python(cluster, namespace, fetch, f"{url}/sent").split()
+    return int(count), int(size), int(requests)
+
+
+def evict(cluster: Cluster, namespace: str, pod: str) -> None:
+    """As a drain does."""
+    body = {
+        "apiVersion": "policy/v1",
+        "kind": "Eviction",
+        "metadata": {"name": pod, "namespace": namespace},
+    }
+    path = f"/api/v1/namespaces/{namespace}/pods/{pod}/eviction"
+    cluster.kubectl("create", "--raw", path, "-f", "-", stdin=json.dumps(body))

@@ -1,0 +1,135 @@
+"""A model is prepared once on the real node, survives an eviction, and is shared by services."""
+
+from functools import partial
+from typing import Any
+
+import pytest
+
+from .ask import ask, client_pod, run_python
+from .cluster.errors import ClusterError
+from .cluster.images import PRODUCT
+from .demo import wait_ready
+from .hub import evict, sent, start_hub
+from .provider import Cluster
+from .wait import wait_for
+
+pytestmark = pytest.mark.e2e
+
+API = "sentiment-operator.io/v1alpha1"
+JOB = {"resources": {"requests": {"cpu": "100m", "memory": "128Mi"}}}
+PRAISE, SLATING = "价格实惠，性价比高", "客服完全不理人，差评"
+
+
+def quiet(_: str) -> None:
+    """No progress display in tests."""
+
+
+def model(cluster: Cluster, namespace: str, source: dict[str, Any]) -> None:
+    spec = {"source": source, "storage": {"size": "200Mi"}, "job": JOB}
+    made = {"apiVersion": API, "kind": "SentimentModel", "metadata": {"name": "m"}, "spec": spec}
+    cluster.apply(made, namespace)
+
+
+def service(cluster: Cluster, namespace: str, name: str) -> None:
+    spec = {"model": {"modelRef": {"name": "m"}}}
+    made = {"apiVersion": API, "kind": "SentimentService", "metadata": {"name": name}, "spec": spec}
+    cluster.apply(made, namespace)
+
+
+def status(cluster: Cluster, namespace: str) -> dict[str, Any]:
+    """Of the newest spec; empty before."""
+    found = cluster.get("-n", namespace, "sentimentmodel", "m")
+    told: dict[str, Any] = found.get("status", {})
+    return told if told.get("observedGeneration") == found["metadata"]["generation"] else {}
+
+
+def condition(told: dict[str, Any], kind: str) -> dict[str, Any]:
+    return next((one for one in told.get("conditions", ()) if one["type"] == kind), {})
+
+
+def answers(cluster: Cluster, namespace: str, name: str) -> list[str]:
+    told = ask(cluster, namespace, f"http://{name}.{namespace}.svc:7860", [PRAISE, SLATING])
+    return [answer["data"]["sentiment"] for answer in told]
+
+
+def folders(cluster: Cluster, namespace: str) -> list[str]:
+    """What the volume holds, as a server sees it."""
+    script = "import os; print(*sorted(n for n in os.listdir('/models') if n != '.lock'))"
+    exec_in = ["-n", namespace, "exec", "deployment/one", "-c", "server", "--"]
+    return cluster.kubectl(*exec_in, "/app/bin/python", "-c", script).split()
+
+
+def test_one_preparation_serves_two_services(cluster: Cluster, namespace: str) -> None:
+    url = start_hub(cluster, namespace)
+    client_pod(cluster, namespace)
+    service(cluster, namespace, "one")
+    model(cluster, namespace, {"http": {"url": f"{url}/m.tar"}})
+
+    # Half has come, and the status says so; then the Job's pod is evicted.
+    wait_for("progress", lambda: status(cluster, namespace).get("progress", 0) > 10)
+    assert status(cluster, namespace)["phase"] == "Fetching"
+    [pod] = cluster.get("-n", namespace, "pods", "-l", "sentiment-operator.io/model=m")["items"]
+    evict(cluster, namespace, pod["metadata"]["name"])
+    wait_for("package", lambda: status(cluster, namespace).get("phase") == "Ready", 120)
+    wait_ready(cluster, namespace, "one", quiet)
+    assert answers(cluster, namespace, "one") == ["积极", "消极"]
+    count, size, requests = sent(cluster, namespace, url)
+    assert size <= count < size * 1.2, "the second pod went on where the first one was"
+
+    # A second service fetches nothing and runs no Job.
+    service(cluster, namespace, "two")
+    wait_ready(cluster, namespace, "two", quiet)
+    assert answers(cluster, namespace, "two") == ["积极", "消极"]
+    assert sent(cluster, namespace, url)[2] == requests
+    [job] = cluster.get("-n", namespace, "jobs")["items"]
+    wait_for("consumers", lambda: status(cluster, namespace).get("usedBy") == ["one", "two"])
+    first = status(cluster, namespace)["package"]
+    assert job["metadata"]["name"] == f"m-{first['path']}"
+    row = cluster.kubectl("-n", namespace, "get", "smodel").splitlines()[1].split()
+    assert row[:4] == ["m", "Ready", "100", "int8"]
+    assert row[6:8] == [first["digest"].removeprefix("sha256:")[:12], "2"]
+    exec_in = ["-n", namespace, "exec", "deployment/one", "-c", "server", "--"]
+    with pytest.raises(ClusterError, match="Read-only file system"):
+        cluster.kubectl(*exec_in, "/app/bin/python", "-c", "open('/models/x', 'w')")
+
+    # A bad one leaves the old one serving, and both say why.
+    pods = uids(cluster, namespace)
+    model(cluster, namespace, {"http": {"url": f"{url}/m.tar", "sha256": "0" * 64}})
+    degraded = partial(_degraded, cluster, namespace, "ChecksumMismatch")
+    wait_for("refusal", degraded, 90)
+    wait_for("refusal in the service", lambda: "ChecksumMismatch" in _service_degraded(cluster, namespace))
+    assert answers(cluster, namespace, "one") == ["积极", "消极"]
+    assert uids(cluster, namespace) == pods
+
+    # A good one rolls both; what the bad one left is gone.
+    purelib = "import sysconfig; print(sysconfig.get_path('purelib').strip('/'))"
+    path = run_python(cluster, namespace, purelib).strip() + "/sentiment_service/bundled"
+    model(cluster, namespace, {"oci": {"reference": PRODUCT[0].short_reference, "path": path}})
+    wait_for("package", lambda: status(cluster, namespace).get("phase") == "Ready", 90)
+    second = status(cluster, namespace)["package"]["path"]
+    for name in ("one", "two"):
+        wait_for("roll-out", partial(_serves, cluster, namespace, name, second), 90)
+        wait_ready(cluster, namespace, name, quiet)
+        assert answers(cluster, namespace, name) == ["积极", "消极"]
+    assert folders(cluster, namespace) == sorted([first["path"], second])
+
+
+def uids(cluster: Cluster, namespace: str) -> set[str]:
+    found = cluster.get("-n", namespace, "pods", "-l", "app.kubernetes.io/name=sentiment-service")
+    return {pod["metadata"]["uid"] for pod in found["items"]}
+
+
+def _degraded(cluster: Cluster, namespace: str, reason: str) -> bool:
+    found = condition(status(cluster, namespace), "Degraded")
+    return bool(found.get("status") == "True" and found["reason"] == reason)
+
+
+def _service_degraded(cluster: Cluster, namespace: str) -> str:
+    found = cluster.get("-n", namespace, "sentimentservice", "one")
+    return str(condition(found["status"], "Degraded").get("message"))
+
+
+def _serves(cluster: Cluster, namespace: str, name: str, package: str) -> bool:
+    found = cluster.get("-n", namespace, "deployment", name)
+    labels = found["spec"]["template"]["metadata"]["labels"]
+    return bool(labels.get("sentiment-operator.io/package") == package)

@@ -1,0 +1,83 @@
+"""SentimentServices: what a pass knows of one."""
+
+from collections.abc import Callable
+from typing import Any
+
+from ..api.kinds import CHILDREN
+from ..api.v1alpha1 import MODEL_KIND, Owner, SentimentServiceSpec
+from ..render import Children, PreparedModel, Surroundings, render
+from ..render.persistent_volume_claim import claim_name
+from .conditions import Finding, Observed
+from .ownership import is_ours
+from .status import compute_status
+from .store import Store
+
+Manifest = dict[str, Any]
+
+
+class Services:
+    """The subject of passes over SentimentServices."""
+
+    def __init__(self, store: Store, image: str, apis: Callable[[], frozenset[str]]) -> None:
+        """image: of services whose spec names none; apis: what the cluster offers now (api.kinds)."""
+        self._store = store
+        self._image = image
+        self._apis = apis
+
+    def parse(self, spec: Manifest) -> SentimentServiceSpec:
+        """The typed spec; raises ValidationError."""
+        return SentimentServiceSpec.model_validate(spec)
+
+    def render(self, owner: Owner, spec: SentimentServiceSpec, _: Manifest) -> Children:
+        """All children."""
+        made = self._store.get("Deployment", owner.namespace, owner.name)
+        prepared = prepared_model(self._model(owner, spec))
+        return render(owner, spec, Surroundings(self._image, self._apis(), made, prepared))
+
+    async def status(
+        self,
+        owner: Owner,
+        spec: SentimentServiceSpec | None,
+        wanted: Manifest,
+        problems: list[Finding],
+        now: str,
+    ) -> Manifest:
+        """The whole status."""
+        key = (owner.kind, owner.namespace, owner.name)
+        mine = [
+            child for known in CHILDREN for child in self._store.of(key, known.kind) if is_ours(owner, child)
+        ]
+        model = self._model(owner, spec) if spec else None
+        seen = Observed(
+            spec=spec,
+            children={child["kind"]: child for child in mine},
+            pods=self._store.of(key, "Pod"),
+            problems=problems,
+            apis=self._apis(),
+            model=model,
+            prepared=prepared_model(model),
+        )
+        return compute_status(owner, wanted["metadata"]["generation"], seen, wanted.get("status", {}), now)
+
+    def again(self, owner: Owner, spec: SentimentServiceSpec) -> float | None:  # noqa: ARG002
+        """All that matters sends events."""
+        return None
+
+    def concerns_others(self, before: Manifest, after: Manifest) -> bool:  # noqa: ARG002
+        """Nobody reads it."""
+        return False
+
+    def _model(self, owner: Owner, spec: SentimentServiceSpec) -> Manifest | None:
+        reference = spec.model.model_ref
+        return self._store.get(MODEL_KIND, owner.namespace, reference.name) if reference else None
+
+
+def prepared_model(model: Manifest | None) -> PreparedModel | None:
+    """The package that a SentimentModel has for services."""
+    status = (model or {}).get("status", {})
+    if model is None or "package" not in status:
+        return None
+    meta = model["metadata"]
+    owner = Owner(kind=MODEL_KIND, name=meta["name"], namespace=meta["namespace"], uid=meta["uid"])
+    one_node = model["spec"].get("storage", {}).get("accessMode") != "ReadWriteMany"
+    return PreparedModel(owner.name, claim_name(owner), status["package"]["path"], one_node)
