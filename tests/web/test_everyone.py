@@ -14,10 +14,11 @@ from sentiment_service.settings import BUNDLED_MODEL
 from e2e.webtools import WEB
 from tests.service.running import Running, running
 from tests.web.conftest import Open
-from tests.web.files import review_csv
+from tests.web.files import review_csv, reviews
 
 pytestmark = pytest.mark.browser
 VIEWS = ("live", "batch", "history", "status")
+ROWS = 300  # of a file that is longer than what is drawn
 SEEN = Path(__file__).parent / "seen"
 _SMALL = 8  # screenshots are compared at this part of their size: what fonts and hinting change fades
 
@@ -130,15 +131,27 @@ def test_keyboard_alone(open_page: Open, tmp_path: Path) -> None:
     page.locator("#file").focus()
     with page.expect_file_chooser() as chooser:
         page.keyboard.press("Space")
-    chooser.value.set_files(review_csv(tmp_path / "a.csv", 30))
+    chooser.value.set_files(review_csv(tmp_path / "a.csv", ROWS))
     page.get_by_role("button", name="Analyse all rows").focus()
     page.keyboard.press("Enter")
     expect(page.locator(".progress[data-phase=done]")).to_be_visible(timeout=60_000)
-    page.locator(".cell-button").first.focus()
+    page.get_by_label("Order").focus()
+    page.keyboard.press("Tab")  # the table, then one of its rows, then what follows
+    expect(page.locator(".results")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.locator(".cell-button").first).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.get_by_role("dialog")).to_contain_text("Row 1")
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
+    page.keyboard.press("End")
+    expect(page.get_by_role("button", name=reviews(ROWS)[-1][2])).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_contain_text(f"Row {ROWS - 1}")
+    page.keyboard.press("Escape")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Excel")).to_be_focused()
 
 
 def test_choices_survive_a_reload(open_page: Open) -> None:
