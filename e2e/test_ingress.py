@@ -50,17 +50,17 @@ def published(cluster: Cluster, namespace: str, access: dict[str, Any]) -> Itera
         yield page
 
 
-def use(page: Page) -> None:
-    """An answer while typing, a file, and the status: what goes through the proxy in each direction."""
+def type_a_text(page: Page) -> None:
     page.locator("#live-text").fill("屏幕很好，但是电池太差")
     expect(page.locator(".clause.negative")).to_contain_text("电池太差", timeout=30_000)
+
+
+def analyse_a_file(page: Page) -> None:
     page.get_by_role("link", name="Batch").click()
     rows = "\n".join(f"第{number}单，客服不理人，差评" for number in range(1200)).encode()
     page.locator("#file").set_input_files({"name": "a.txt", "mimeType": "text/plain", "buffer": rows})
     page.get_by_role("button", name="Analyse all rows").click()
     expect(page.locator(".progress[data-phase=done]")).to_contain_text("1,200 / 1,200", timeout=120_000)
-    page.get_by_role("link", name="Status").click()
-    expect(page.locator(".health")).to_contain_text("Healthy")
 
 
 def test_an_ingress_under_a_path_with_keys(controlled: Cluster, namespace: str) -> None:
@@ -74,11 +74,14 @@ def test_an_ingress_under_a_path_with_keys(controlled: Cluster, namespace: str) 
         expect(page.get_by_role("dialog")).to_contain_text("An API key is needed")
         page.get_by_label("Key", exact=True).fill(KEY)
         page.keyboard.press("Enter")
-        use(page)
+        type_a_text(page)
+        analyse_a_file(page)
+        page.get_by_role("link", name="Status").click()
+        expect(page.locator(".health")).to_contain_text("Healthy")
         assert KEY not in json.dumps(page.evaluate("({...localStorage})"))
 
 
 def test_a_route_of_the_gateway_api(controlled: Cluster, namespace: str) -> None:
     route = {"parentRefs": [{"name": "public", "namespace": "traefik"}], "hostnames": [HOST]}
     with published(controlled, namespace, {"httpRoute": route}) as page:
-        use(page)
+        type_a_text(page)
