@@ -254,13 +254,13 @@ def test_a_lost_connection_redoes_no_finished_row(open_page: Open, site: Running
 
 def test_stop_keeps_what_is_done_and_continue_does_the_rest(open_page: Open, tmp_path: Path) -> None:
     page = open_page("batch", locale="en-GB", allow=("ERR_ABORTED",))
-    choose(page, review_csv(tmp_path / "a.csv", 2000))
+    choose(page, review_csv(tmp_path / "a.csv", 1200))
     analyse(page)
     page.get_by_role("button", name="Stop").click()
     expect(page.locator(".progress")).to_have_attribute("data-phase", "stopped")
     page.get_by_role("button", name="Continue").click()
     finish(page)
-    expect(page.locator(".progress")).to_contain_text("2,000 / 2,000")
+    expect(page.locator(".progress")).to_contain_text("1,200 / 1,200")
 
 
 def test_the_same_text_is_asked_once(open_page: Open, site: Running, tmp_path: Path) -> None:

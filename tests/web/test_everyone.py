@@ -66,19 +66,23 @@ def test_views_are_accessible_and_look_as_they_did(
     open_page: Open, tmp_path: Path, artefacts: Path, locale: str, theme: str
 ) -> None:
     new: list[str] = []
+    # Names differ by language and contrasts by theme: two of the four pages have them all.
+    judged = (locale, theme) in (("zh-CN", "light"), ("en-GB", "dark"))
     page = open_page(locale=locale, theme=theme)
     assert page.locator("html").get_attribute("lang") == ("zh-CN" if locale == "zh-CN" else "en")
     for view in VIEWS:
         page.locator(f"nav a[href='#{view}']").click()
         fill(page, view, tmp_path)
-        check_axe(page)
+        if judged:
+            check_axe(page)
         if not compare(page, f"{view}-{locale[:2]}-{theme}", artefacts):
             new.append(view)
     page.locator("nav a[href='#batch']").click()
     page.get_by_role("button", name="图表" if locale == "zh-CN" else "Charts").click()
     expect(page.locator(".chart canvas")).to_have_count(6)
     expect(page.locator(".chart .tall")).to_have_attribute("aria-label", re.compile(r"\d"))
-    check_axe(page)
+    if judged:
+        check_axe(page)
     if not compare(page, f"charts-{locale[:2]}-{theme}", artefacts):
         new.append("charts")
     assert new == [], f"new in {SEEN}: look at them in {artefacts}, and commit them"
