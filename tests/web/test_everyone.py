@@ -139,6 +139,7 @@ def test_keyboard_alone(open_page: Open, tmp_path: Path) -> None:
     page.get_by_role("button", name="Analyse all rows").focus()
     page.keyboard.press("Enter")
     expect(page.locator(".progress[data-phase=done]")).to_be_visible(timeout=60_000)
+    expect(page.locator("#batch-title")).to_be_focused()  # not lost with the button
     page.get_by_label("Order").focus()
     page.keyboard.press("Tab")  # the table, then one of its rows, then what follows
     expect(page.locator(".results")).to_be_focused()
