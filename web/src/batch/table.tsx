@@ -46,7 +46,7 @@ export function ResultTable({ data, rows, tick }: { data: TableData; rows: Uint3
       End: rows.length - 1,
     };
     const wanted = steps[event.key];
-    if (wanted === undefined || event.altKey || event.ctrlKey || event.metaKey || open !== null) return;
+    if (wanted === undefined || event.altKey || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
     const to = Math.min(Math.max(wanted, 0), rows.length - 1);
     const { scrollTop } = box.current!;
