@@ -46,7 +46,7 @@ class Options:
     # Empty: all.
     namespaces: Sequence[str] = ()
     # Passes at the same time; each has one request under way.
-    workers: int = 8
+    workers: int = 16
     terms: Terms = field(default_factory=Terms)
     # How long changes of children and pods gather before a pass looks at them.
     settle_seconds: float = 1.0
@@ -153,7 +153,7 @@ class Runtime:
     def seen(self, obj: Manifest) -> None:
         """An object came or changed: remember it, ask for a pass."""
         # A new spec is acted on at once; what follows from our own writes may gather.
-        delay = 0.0 if obj["kind"] in (KIND, MODEL_KIND) else self.options.settle_seconds
+        delay = 0.0 if self.store.is_news(obj) else self.options.settle_seconds
         for key in self.store.put(obj):
             self.queue.add(key, delay)
 

@@ -68,6 +68,33 @@ def test_one_stuck_key_does_not_hold_up_the_others() -> None:
     run_with(scenario, work)
 
 
+def test_what_is_asked_for_at_once_goes_first() -> None:
+    """In a burst, all new services get their children before any status is written."""
+    passes: list[str] = []
+    done = asyncio.Event()
+
+    async def work(key: str) -> None:
+        passes.append(key)
+        if len(passes) == 4:
+            done.set()
+
+    async def main() -> None:
+        queue = KeyedQueue(work, failed=lambda *_: None, workers=1)
+        for key in ("told a", "told b"):
+            queue.add(key, 0.001)
+        await asyncio.sleep(0.01)
+        for key in ("new a", "new b"):
+            queue.add(key)
+        queue.resume()
+        task = asyncio.create_task(queue.run())
+        await asyncio.wait_for(done.wait(), 20)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(main())
+    assert passes == ["new a", "new b", "told a", "told b"]
+
+
 def test_a_failed_pass_is_tried_again() -> None:
     tries: list[str] = []
     failures: list[str] = []

@@ -135,3 +135,15 @@ def test_pods_of_a_models_job_belong_to_the_model() -> None:
     store, made = Store(), pod(name="m-1")
     made["metadata"]["labels"] |= {NAME: "sentiment-model"}
     assert store.put(made) == {(MODEL_KIND, "shop", "reviews")}
+
+
+def test_only_a_new_spec_is_news() -> None:
+    store = Store()
+    assert store.is_news(service(version=1))
+    store.put(service(version=1))
+    assert not store.is_news(service(version=2, replicas=1)), "our own status"
+    changed = service(version=3)
+    changed["metadata"]["generation"] = 2
+    assert store.is_news(changed)
+    assert store.is_news(service(version=4, uid="another"))
+    assert not store.is_news(child("Deployment"))

@@ -51,7 +51,9 @@ class KeyedQueue(Generic[K]):
         self._first_retry = first_retry_seconds
         self._due: dict[K, float] = {}
         # (due, order of arrival, key); an entry that _due no longer agrees with is skipped.
-        self._heap: list[tuple[float, int, K]] = []
+        # What was asked for at once, a new spec, goes before what only tells what became of it.
+        self._urgent: list[tuple[float, int, K]] = []
+        self._ordinary: list[tuple[float, int, K]] = []
         self._arrivals = 0
         self._failures: dict[K, int] = {}
         self._running: dict[K, asyncio.Task[None]] = {}
@@ -66,7 +68,7 @@ class KeyedQueue(Generic[K]):
         if due < self._due.get(key, float("inf")):
             self._due[key] = due
             self._arrivals += 1
-            heapq.heappush(self._heap, (due, self._arrivals, key))
+            heapq.heappush(self._ordinary if delay else self._urgent, (due, self._arrivals, key))
             self._wake.set()
 
     def forget(self, key: K) -> None:
@@ -121,25 +123,29 @@ class KeyedQueue(Generic[K]):
 
     def _dispatch(self, now: float) -> float:
         """Start what is due and may run; seconds until the next key is due."""
+        upcoming = min(self._start_due(heap, now) for heap in (self._urgent, self._ordinary))
+        return min(_BEAT_SECONDS, max(0.0, upcoming - now))
+
+    def _start_due(self, heap: list[tuple[float, int, K]], now: float) -> float:
+        """When the next of this heap is due; with all workers busy, the end of a pass wakes the loop."""
         held_back = []
-        while self._heap and len(self._running) < self._workers:
-            due, order, key = self._heap[0]
+        while heap and len(self._running) < self._workers:
+            due, order, key = heap[0]
             if self._due.get(key) != due:
-                heapq.heappop(self._heap)
+                heapq.heappop(heap)
             elif due > now:
                 break
             elif key in self._running:  # looked at again when that pass is over
-                held_back.append((due, order, heapq.heappop(self._heap)[2]))
+                held_back.append((due, order, heapq.heappop(heap)[2]))
             else:
-                heapq.heappop(self._heap)
+                heapq.heappop(heap)
                 del self._due[key]
                 self._started[key] = now
                 self._running[key] = asyncio.create_task(self._pass(key))
-        # With all workers busy, the end of a pass wakes the loop.
-        upcoming = self._heap[0][0] if self._heap and len(self._running) < self._workers else float("inf")
+        upcoming = heap[0][0] if heap and len(self._running) < self._workers else float("inf")
         for entry in held_back:
-            heapq.heappush(self._heap, entry)
-        return min(_BEAT_SECONDS, max(0.0, upcoming - now))
+            heapq.heappush(heap, entry)
+        return upcoming
 
     async def _pass(self, key: K) -> None:
         start = self._started[key]

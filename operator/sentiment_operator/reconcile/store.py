@@ -23,6 +23,7 @@ _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 class _Held(NamedTuple):
     uid: str
     version: int
+    generation: int | None
     keys: frozenset[Key]
     text: bytes
 
@@ -80,6 +81,16 @@ class Store:
         """The services that refer to a model, by name."""
         return [service for service in self.of(model, KIND) if model_of(service) == model]
 
+    def is_news(self, obj: Manifest) -> bool:
+        """Whether a pass is wanted at once: for a new SentimentService or spec, and whatever a model tells.
+
+        What else changes of a SentimentService, mostly the status that a pass wrote, can wait.
+        """
+        if obj["kind"] != KIND:
+            return bool(obj["kind"] == MODEL_KIND)
+        known, meta = self._objects.get(_place(obj)), obj["metadata"]
+        return known is None or (known.uid, known.generation) != (meta["uid"], meta["generation"])
+
     def put(self, obj: Manifest) -> frozenset[Key]:
         """Remember an object; the keys that it concerns, none if this version or a newer one is known.
 
@@ -92,7 +103,8 @@ class Store:
             return frozenset()
         keys = (known.keys if known else frozenset()) | _keys(obj)
         if keys:
-            self._objects[place] = _Held(uid, version, keys, orjson.dumps(_trimmed(obj)))
+            generation = obj["metadata"].get("generation")
+            self._objects[place] = _Held(uid, version, generation, keys, orjson.dumps(_trimmed(obj)))
             for one in keys:
                 self._places[one].add(place)
         return keys | self._dependents(place)
