@@ -117,6 +117,15 @@ class Operator:
         return self._sum(r"sentiment_operator_pass_duration_seconds_count\{[^}]*\}")
 
 
+def with_account(api: Api, admin: Path, file: Path) -> Path:
+    """Write a kubeconfig with the rights that the manifests give to the operator."""
+    token = api("-n", NAMESPACE, "create", "token", ACCOUNT, "--duration=4h").strip()
+    config = yaml.safe_load(admin.read_text())
+    config["users"] = [{"name": user["name"], "user": {"token": token}} for user in config["users"]]
+    file.write_text(yaml.safe_dump(config))
+    return file
+
+
 @pytest.fixture(scope="session")
 def api(control_plane: "ClusterPaths") -> Api:
     """The API server with the kustomize install applied."""
@@ -145,11 +154,7 @@ def operator(
 ) -> Iterator[Operator]:
     """A running operator with the rights of its service account."""
     folder = tmp_path_factory.mktemp("operator")
-    token = api("-n", NAMESPACE, "create", "token", ACCOUNT, "--duration=2h").strip()
-    config = yaml.safe_load(control_plane.kubeconfig.read_text())
-    config["users"] = [{"name": user["name"], "user": {"token": token}} for user in config["users"]]
-    (folder / "kubeconfig").write_text(yaml.safe_dump(config))
-    running = Operator(folder / "kubeconfig", folder / "log")
+    running = Operator(with_account(api, control_plane.kubeconfig, folder / "kubeconfig"), folder / "log")
     running.start()
     yield running
     running.stop()

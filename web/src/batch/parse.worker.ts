@@ -12,15 +12,10 @@ const say = (message: FromReader) => postMessage(message);
 async function preview(file: File, wanted?: Format): Promise<void> {
   const opened = await open(file, wanted);
   const rows: string[][] = [];
-  let trouble: Trouble | undefined;
-  const sink = {
-    row: (cells: string[]) => void rows.push(cells),
-    trouble: (one: Trouble) => void (trouble ??= one),
-    progress: () => {},
-  };
+  const sink = { row: (cells: string[]) => void rows.push(cells), trouble: () => {}, progress: () => {} };
   const { keys } = await read(file, opened.format, sink, PREVIEW_ROWS);
   const header = opened.format.kind !== "jsonl" && sniffHeader(rows);
-  say({ type: "preview", preview: { ...opened, rows, keys, header, trouble } });
+  say({ type: "preview", preview: { ...opened, rows, keys, header } });
 }
 
 async function load(file: File, format: Format): Promise<void> {
