@@ -33,7 +33,7 @@ test-web: ## the web page in a real browser; WEB_ROWS=100000 for the large file
 	$(RUN) pytest -q -m browser
 
 test-models: ## of test-torch only the training and the preparation of models
-	UV_PROJECT_ENVIRONMENT=$(TORCH_ENV) $(UV) run --frozen --all-groups --extra service --extra models --extra torch pytest -q -m models tests/models
+	UV_PROJECT_ENVIRONMENT=$(TORCH_ENV) $(UV) run --frozen --all-groups --extra service --extra models --extra operator --extra torch pytest -q -m models tests/models e2e/test_checkpoint.py
 
 e2e: ## a real cluster
 	$(RUN) pytest -q -m e2e

@@ -10,7 +10,7 @@ from .provider import Cluster
 
 PORT = 8000
 _SCRIPT = """
-import io, sys, tarfile, threading
+import base64, io, os, sys, tarfile, threading
 sys.path.insert(0, "/hub")
 from hub_server import Fault, serve
 from pathlib import Path
@@ -26,14 +26,25 @@ with serve("0.0.0.0", 8000) as hub:
     # The first download stands still until its pod is ended.
     hub.faults.append(Fault(end_after=len(content) // 2, silence=True))
     while True:
-        requests = sum(path == "/m.tar" for _, path, _ in list(hub.log))
+        if os.path.exists("/inbox/repository"):
+            name, text = open("/inbox/repository").read().split()
+            with tarfile.open(fileobj=io.BytesIO(base64.b64decode(text))) as tar:
+                hub.repositories[name] = {one.name: tar.extractfile(one).read() for one in tar}
+            os.unlink("/inbox/repository")
+        requests = sum(path != "/sent" for _, path, _ in list(hub.log))
         hub.files["/sent"] = f"{hub.sent} {len(content)} {requests}".encode()
         threading.Event().wait(0.1)
 """
 
+_STORE = """
+import os, sys
+open("/inbox/part", "w").write(sys.stdin.read())
+os.rename("/inbox/part", "/inbox/repository")
+"""
 
-def start_hub(cluster: Cluster, namespace: str) -> str:
-    """Serve the bundled package as /m.tar; the URL."""
+
+def start_hub(cluster: Cluster, namespace: str, repository: str = "", files: str = "") -> str:
+    """Serve the bundled package as /m.tar, and a repository (files: a tar archive in base64); the URL."""
     labels = {"app": "hub"}
     source = (REPO / "tests/models/hub_server.py").read_text()
     locked = {
@@ -47,7 +58,7 @@ def start_hub(cluster: Cluster, namespace: str) -> str:
         "imagePullPolicy": "IfNotPresent",
         "command": ["/app/bin/python", "-c", _SCRIPT],
         "securityContext": locked,
-        "volumeMounts": [{"name": "hub", "mountPath": "/hub"}],
+        "volumeMounts": [{"name": "hub", "mountPath": "/hub"}, {"name": "tmp", "mountPath": "/inbox"}],
         "readinessProbe": {"tcpSocket": {"port": PORT}, "periodSeconds": 1},
     }
     pod: dict[str, Any] = {
@@ -59,7 +70,7 @@ def start_hub(cluster: Cluster, namespace: str) -> str:
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "containers": [container],
-        "volumes": [{"name": "hub", "configMap": {"name": "hub"}}],
+        "volumes": [{"name": "hub", "configMap": {"name": "hub"}}, {"name": "tmp", "emptyDir": {}}],
     }
     for kind, what in (
         ("ConfigMap", {"data": {"hub_server.py": source}}),
@@ -69,11 +80,14 @@ def start_hub(cluster: Cluster, namespace: str) -> str:
         meta = {"name": "hub", "labels": labels}
         cluster.apply({"apiVersion": "v1", "kind": kind, "metadata": meta, **what}, namespace)
     cluster.kubectl("-n", namespace, "wait", "--for=condition=Ready", "pod/hub", "--timeout=60s")
+    if repository:
+        exec_in = ["-n", namespace, "exec", "-i", "hub", "--", "/app/bin/python", "-c", _STORE]
+        cluster.kubectl(*exec_in, stdin=f"{repository} {files}")
     return f"http://hub.{namespace}.svc:{PORT}"
 
 
 def sent(cluster: Cluster, namespace: str, url: str) -> tuple[int, int, int]:
-    """(bytes that were sent before, the size of /m.tar, requests of it); asked from the client pod."""
+    """(bytes that were sent before, the size of /m.tar, requests so far); asked from the client pod."""
     fetch = "import sys, urllib.request as u; print(u.urlopen(sys.argv[1]).read().decode())"
     count, size, requests = run_python(cluster, namespace, fetch, f"{url}/sent").split()
     return int(count), int(size), int(requests)
