@@ -4,6 +4,7 @@ RUN := $(UV) run --frozen --all-groups --extra operator --extra service --extra 
 TORCH_ENV := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/sentiment-operator/env-torch
 NAME ?= dev
 NODES ?= 1
+INGRESS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-down test test-unit test-api test-web test-torch test-models e2e bench campaign lint generate model images cluster-up cluster-down
@@ -29,7 +30,7 @@ test-api: ## a real API server, no node
 test-torch: ## the torch engine and the training code, in an environment of its own (5 GB)
 	UV_PROJECT_ENVIRONMENT=$(TORCH_ENV) $(UV) run --frozen --all-groups --extra service --extra models --extra torch pytest -q -m "torch or models" tests/torch tests/models
 
-test-web: ## the web page in a real browser; WEB_ROWS=100000 for the large file
+test-web: ## the web page in a real browser; WEB_DISTINCT=100000 for a large file without repeats
 	$(RUN) pytest -q -m browser
 
 test-models: ## of test-torch only the training and the preparation of models
@@ -63,8 +64,8 @@ model: ## train the bundled model again (its tests first) and report its figures
 images: ## build the product's images and load them into the cluster
 	@$(RUN) python -m e2e.cluster --name $(NAME) images
 
-cluster-up: ## start the embedded cluster (NAME=dev, NODES=1)
-	@$(RUN) python -m e2e.cluster --name $(NAME) up --nodes $(NODES)
+cluster-up: ## start the embedded cluster (NAME=dev, NODES=1, INGRESS=1: with Traefik)
+	@$(RUN) python -m e2e.cluster --name $(NAME) up --nodes $(NODES) $(if $(INGRESS),--ingress)
 
 cluster-down: ## end it and remove every trace
 	@$(RUN) python -m e2e.cluster --name $(NAME) down

@@ -52,9 +52,18 @@ def main() -> int:
     # So that the servers are stopped too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     console = Console(stderr=True)
-    for name in chosen:
-        _measure(name, console)
-    return 0
+    failed = []
+    for number, name in enumerate(chosen):
+        console.rule(f"{name}, part {number + 1} of {len(chosen)}")
+        try:
+            _measure(name, console)
+        except (OSError, RuntimeError, subprocess.CalledProcessError) as error:
+            # What was measured before is written, and the other parts do not depend on this one.
+            console.print(f"{name} FAILED: {error}", style="red", markup=False)
+            failed.append(name)
+    if failed:
+        console.print(f'Failed; again with: make bench ONLY="{" ".join(failed)}"', markup=False)
+    return 1 if failed else 0
 
 
 def _measure(name: str, console: Console) -> None:

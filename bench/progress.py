@@ -5,7 +5,14 @@ from __future__ import annotations
 import time
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 
 class Steps:
@@ -17,8 +24,12 @@ class Steps:
             TextColumn("[bold]{task.fields[title]}[/] {task.completed:.0f}/{task.total:.0f}"),
             BarColumn(),
             TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
             TextColumn("{task.description}"),
             console=console,
+            # Steps take from a second to half a minute.
+            speed_estimate_period=600,
         )
         self._task = self._bar.add_task("", total=total, title=title)
         self._title = title
@@ -35,8 +46,8 @@ class Steps:
     def now(self, text: str) -> None:
         self._bar.update(self._task, description=text)
 
-    def done(self, text: str) -> None:
+    def done(self, text: str, steps: int = 1) -> None:
         self._bar.console.print(
             f"[{time.monotonic() - self._begin:6.1f} s] {self._title}: {text}", markup=False
         )
-        self._bar.advance(self._task)
+        self._bar.advance(self._task, steps)

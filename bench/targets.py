@@ -33,7 +33,8 @@ class Target:
     """`command` holds {port}; `positive` reads P(positive) of the first text out of an answer.
 
     One that is not `frozen` while others are measured costs nothing when idle: gunicorn would take
-    workers that were stopped for two minutes for hung.
+    workers that were stopped for two minutes for hung. `seconds` is how long it is measured: the slower it
+    is, and the larger its batches, the longer, so that enough requests end.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Target:
     environment: dict[str, str] = field(default_factory=dict)
     folder: Path = ROOT
     frozen: bool = True
+    seconds: float = 6.0
 
     def render(self, texts: Sequence[str]) -> list[str]:
         return [json.dumps(self.body(text), ensure_ascii=False) for text in texts]
@@ -90,6 +92,7 @@ def peers(bert: BertBase) -> list[Target]:
                 lambda answer: float(answer["positive"]),
                 _shared(bert, engine, model),
                 PEERS / "litserve",
+                seconds=20,
             )
         )
     for engine, label, model in (("torch", "torch", bert.checkpoint), ("onnx", "onnxruntime int8", onnx)):
@@ -120,6 +123,7 @@ def article(bert: BertBase) -> Target:
         {"BENCH_MODEL": str(bert.checkpoint)},
         PEERS / "article",
         frozen=False,
+        seconds=20,
     )
 
 

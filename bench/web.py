@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import http.client
+import itertools
 import json
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, Page, sync_playwright
 from rich.console import Console
+from sentiment_service.api.stream import ANALYZE_STREAM
 from sentiment_service.settings import BUNDLED_MODEL
 
-from bench.measure import Spread
+from bench.measure import Spread, figure, ratios
 from bench.progress import Steps
 from bench.report import verdict
 from bench.targets import ANALYZE, Server, ours
 from e2e.webtools import CHROMIUM, ensure_browser
-from tests.web.files import review_csv
+from tests.web.files import review_csv, reviews
 
 TIMES = 5
 ROWS = 5000
-_BYTES, _READY_MS = 300_000, 1000
+PIECE, LANES = 500, 2  # as the page sends a file: web/src/batch/run.ts
+ROUNDS, ASKED = 5, 100
+_BYTES, _READY_MS, _SLOWER = 300_000, 1000, 4
 # What Lighthouse calls first contentful paint and total blocking time, and when the page can be typed in.
 _WATCH = """
 window.blocked = 0;
@@ -81,6 +86,33 @@ def _file(page: Page, connection: http.client.HTTPConnection, folder: Path) -> t
     return ROWS / (time.perf_counter() - begin), seconds
 
 
+def _stream(port: int, rows: list[str], ended: threading.Event) -> None:
+    """Send pieces of a file as the page does, until told to end."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    headers = {"Content-Type": "application/x-ndjson"}
+    for begin in itertools.cycle(range(0, len(rows), PIECE)):
+        if ended.is_set():
+            return
+        lines = [json.dumps({"text": row}, ensure_ascii=False) for row in rows[begin : begin + PIECE]]
+        connection.request("POST", ANALYZE_STREAM, "\n".join(lines).encode(), headers)
+        connection.getresponse().read()
+
+
+def _beside_a_stream(port: int, connection: http.client.HTTPConnection) -> list[float]:
+    """The seconds of interactive requests while a program, without a browser, streams a file."""
+    rows = [text for _, _, text in reviews(50 * PIECE)]
+    ended = threading.Event()
+    lanes = [threading.Thread(target=_stream, args=(port, rows[lane::LANES], ended)) for lane in range(LANES)]
+    for lane in lanes:
+        lane.start()
+    time.sleep(1)
+    seconds = [_ask(connection, -number) for number in range(ASKED)]
+    ended.set()
+    for lane in lanes:
+        lane.join()
+    return seconds
+
+
 def measure(console: Console) -> dict[str, str]:
     """Name → figure, with the bar where there is one."""
     ensure_browser()
@@ -91,7 +123,11 @@ def measure(console: Console) -> dict[str, str]:
             server.wait_for_port()
             url = f"http://127.0.0.1:{server.port}/"
             connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
-            alone = [_ask(connection, number) for number in range(200)]
+            _ask(connection, 0)
+            alone, streamed = [], []
+            for _ in range(ROUNDS):
+                alone.append([_ask(connection, number) for number in range(ASKED)])
+                streamed.append(_beside_a_stream(server.port, connection))
             visits = [_visit(browser, url) for _ in range(TIMES)]
             steps.done(f"{len(visits)} first visits")
             page = browser.new_page()
@@ -102,21 +138,30 @@ def measure(console: Console) -> dict[str, str]:
         finally:
             browser.close()
             server.stop()
-    return _figures(visits, rate, alone, busy)
+    return _figures(visits, rate, alone, streamed, busy)
 
 
 def _figures(
-    visits: list[dict[str, Any]], rate: float, alone: list[float], busy: list[float]
+    visits: list[dict[str, Any]],
+    rate: float,
+    alone: list[list[float]],
+    streamed: list[list[float]],
+    busy: list[float],
 ) -> dict[str, str]:
     size = visits[0]["bytes"]
     ready = Spread.of([visit["ready"] for visit in visits])
-    before, meanwhile = Spread.of(alone).median, Spread.of(busy).median
+    before = [Spread.of(seconds).median * 1000 for seconds in alone]
+    beside = [Spread.of(seconds).median * 1000 for seconds in streamed]
+    times = ratios(beside, before)
+    page = Spread.of(busy).median * 1000
     return {
         "first view, bytes on the wire": f"{size:,.0f}, {verdict(size, _BYTES, least=False)}",
         "first contentful paint, ms": str(Spread.of([visit["paint"] for visit in visits])),
         "ready for typing, ms": f"{ready}, {verdict(ready.median, _READY_MS, least=False)}",
         "total blocking time, ms": str(Spread.of([visit["blocked"] for visit in visits])),
         f"a file of {ROWS:,} rows through the page, rows/s": f"{rate:.0f}",
-        "an interactive request alone, ms (median)": f"{before * 1000:.1f}",
-        "the same while the file runs, ms (median)": f"{meanwhile * 1000:.1f} ({meanwhile / before:.1f} ×)",
+        "an interactive request alone, ms (median)": str(Spread.of(before)),
+        "the same while a program streams a file, ms (median)": f"{Spread.of(beside)}: {times} ×, "
+        + verdict(times.median, _SLOWER, least=False),
+        "the same while a browser on these cores sends a file, ms (median)": figure(page),
     }

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .cluster import build, embedded, images
+from .cluster import build, embedded, images, ingress
 from .cluster.errors import ClusterError
 from .cluster.paths import REPO, ClusterPaths, cache_home
 from .cluster.progress import step
@@ -68,6 +68,15 @@ def open_cluster(name: str, nodes: int = 1) -> Cluster:
     return Cluster(
         "embedded", name, tuple(embedded.kubectl(paths)), (helm, f"--kubeconfig={paths.kubeconfig}")
     )
+
+
+def add_ingress(cluster: Cluster) -> None:
+    """Install an ingress controller that also implements the Gateway API; its class is `traefik`."""
+    image = ingress.PUBLIC_IMAGE
+    if cluster.kind == "embedded":
+        image = ingress.OWN_IMAGE
+        embedded.load_images(ClusterPaths(cluster.name), [ingress.build_image()])
+    ingress.install_ingress(cluster.kubectl_start, image)
 
 
 def close_cluster(name: str) -> None:

@@ -2,12 +2,14 @@
 
 import json
 import socket
+import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bench import __main__ as bench_main
 from bench import client, measure, plot, report, targets, texts
 from bench.measure import Spread
 
@@ -47,6 +49,30 @@ def test_the_best_peer_is_never_one_of_our_own() -> None:
     speeds = {report.OURS: [90.0], report.RAW: [100.0], report.SAME_ENGINE: [80.0], report.ARTICLE: [70.0],
               "LitServe, torch": [10.0], "BentoML, torch": [12.0]}  # fmt: skip
     assert report.best_peer(speeds) == "BentoML, torch"
+
+
+def test_a_peer_that_failed_is_named_and_the_rest_told() -> None:
+    speeds = {report.OURS: [90.0], report.RAW: [100.0], report.ARTICLE: [4.0], "BentoML, torch": [12.0]}
+    results = {
+        "texts_per_second": speeds, "rounds": 1, "connections": 128, "client_cpu_share": 0.01,
+        "plan": "sorted-256", "failed": {"LitServe, torch": "it does not answer"},
+    }  # fmt: skip
+    text, _ = report.throughput(results)
+    assert "LitServe, torch is missing: it does not answer" in text
+    assert "to the best peer (BentoML, torch)" in text
+
+
+def test_one_part_that_fails_does_not_end_the_others(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def broken(_: object) -> dict[str, Any]:
+        raise RuntimeError("no port")
+
+    done = []
+    monkeypatch.setattr(bench_main, "PARTS", {"memory": broken, "start": lambda _: {"figures": {"a": "1"}}})
+    monkeypatch.setattr(bench_main, "RESULTS", tmp_path / "results.json")
+    monkeypatch.setattr(bench_main, "write", lambda _, results: done.append(list(results)))
+    monkeypatch.setattr(sys, "argv", ["bench", "memory", "start"])
+    assert bench_main.main() == 1
+    assert done == [["start"]]
 
 
 def test_a_section_is_replaced_and_the_rest_kept() -> None:

@@ -77,6 +77,22 @@ def test_what_was_found_can_be_changed(open_page: Open, tmp_path: Path) -> None:
     expect(page.locator(".grid-row .wide").nth(1)).to_have_text("很好")
 
 
+def test_a_file_can_be_dropped_anywhere(open_page: Open) -> None:
+    page = open_page("live")
+    dropped = """target => {
+      const data = new DataTransfer();
+      data.items.add(new File(["评论\\n很好\\n"], "a.csv"));
+      const event = (type) => new DragEvent(type, { dataTransfer: data, bubbles: true, cancelable: true });
+      return [event("dragover"), event("drop")].map((one) => target.dispatchEvent(one));
+    }"""
+    # What is not prevented would open the file in place of the page.
+    assert page.locator("header").evaluate(dropped) == [False, False]
+    expect(page.locator("table.preview td.chosen")).to_have_text("很好")
+    page.get_by_role("button", name="换一个文件").click()
+    assert page.locator(".drop").evaluate(dropped) == [False, False]
+    expect(page.locator("table.preview td.chosen")).to_have_text("很好")
+
+
 @pytest.mark.parametrize("kind", ["xlsx", "jsonl", "txt", "csv"])
 def test_each_format(open_page: Open, tmp_path: Path, kind: str) -> None:
     texts = ["服务很好，喜欢", "客服不理人，差评", "第一行\n第二行，还不错"]
@@ -238,13 +254,13 @@ def test_a_lost_connection_redoes_no_finished_row(open_page: Open, site: Running
 
 def test_stop_keeps_what_is_done_and_continue_does_the_rest(open_page: Open, tmp_path: Path) -> None:
     page = open_page("batch", locale="en-GB", allow=("ERR_ABORTED",))
-    choose(page, review_csv(tmp_path / "a.csv", 2000))
+    choose(page, review_csv(tmp_path / "a.csv", 1200))
     analyse(page)
     page.get_by_role("button", name="Stop").click()
     expect(page.locator(".progress")).to_have_attribute("data-phase", "stopped")
     page.get_by_role("button", name="Continue").click()
     finish(page)
-    expect(page.locator(".progress")).to_contain_text("2,000 / 2,000")
+    expect(page.locator(".progress")).to_contain_text("1,200 / 1,200")
 
 
 def test_the_same_text_is_asked_once(open_page: Open, site: Running, tmp_path: Path) -> None:
@@ -296,6 +312,11 @@ def test_hostile_files_get_a_clear_message(open_page: Open, tmp_path: Path) -> N
         choose(page, file)
         expect(page.get_by_role("alert")).to_contain_text(name, timeout=60_000)
         expect(page.get_by_role("alert")).to_contain_text(message, timeout=60_000)
+    wide = tmp_path / "wide.csv"
+    wide.write_text("很好" + ",x" * 100_000, "utf-8")
+    choose(page, wide)
+    expect(page.get_by_role("alert")).to_contain_text("more than a thousand columns")
+    page.get_by_role("button", name="Another file").click()
     macros = tmp_path / "macros.xlsm"
     rows = [["评论"], ["=HYPERLINK(1)很好"], ["差评"]]
     macros.write_bytes(workbook(rows, {"xl/vbaProject.bin": b"\xd0\xcf\x11\xe0"}))
@@ -311,5 +332,5 @@ def test_a_line_of_a_gigabyte_loses_no_other_line(open_page: Open, tmp_path: Pat
     analyse(page)
     finish(page)
     expect(page.locator(".progress")).to_contain_text("2 / 2")
-    page.get_by_text("problems in the file").click()
+    page.get_by_text("Problems in the file").click()
     expect(page.locator("details.note")).to_contain_text("Line 2 has more than a million characters")

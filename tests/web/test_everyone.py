@@ -14,10 +14,11 @@ from sentiment_service.settings import BUNDLED_MODEL
 from e2e.webtools import WEB
 from tests.service.running import Running, running
 from tests.web.conftest import Open
-from tests.web.files import review_csv
+from tests.web.files import review_csv, reviews
 
 pytestmark = pytest.mark.browser
 VIEWS = ("live", "batch", "history", "status")
+ROWS = 300  # of a file that is longer than what is drawn
 SEEN = Path(__file__).parent / "seen"
 _SMALL = 8  # screenshots are compared at this part of their size: what fonts and hinting change fades
 
@@ -65,19 +66,23 @@ def test_views_are_accessible_and_look_as_they_did(
     open_page: Open, tmp_path: Path, artefacts: Path, locale: str, theme: str
 ) -> None:
     new: list[str] = []
+    # Names differ by language and contrasts by theme: two of the four pages have them all.
+    judged = (locale, theme) in (("zh-CN", "light"), ("en-GB", "dark"))
     page = open_page(locale=locale, theme=theme)
     assert page.locator("html").get_attribute("lang") == ("zh-CN" if locale == "zh-CN" else "en")
     for view in VIEWS:
         page.locator(f"nav a[href='#{view}']").click()
         fill(page, view, tmp_path)
-        check_axe(page)
+        if judged:
+            check_axe(page)
         if not compare(page, f"{view}-{locale[:2]}-{theme}", artefacts):
             new.append(view)
     page.locator("nav a[href='#batch']").click()
     page.get_by_role("button", name="图表" if locale == "zh-CN" else "Charts").click()
     expect(page.locator(".chart canvas")).to_have_count(6)
     expect(page.locator(".chart .tall")).to_have_attribute("aria-label", re.compile(r"\d"))
-    check_axe(page)
+    if judged:
+        check_axe(page)
     if not compare(page, f"charts-{locale[:2]}-{theme}", artefacts):
         new.append("charts")
     assert new == [], f"new in {SEEN}: look at them in {artefacts}, and commit them"
@@ -130,15 +135,28 @@ def test_keyboard_alone(open_page: Open, tmp_path: Path) -> None:
     page.locator("#file").focus()
     with page.expect_file_chooser() as chooser:
         page.keyboard.press("Space")
-    chooser.value.set_files(review_csv(tmp_path / "a.csv", 30))
+    chooser.value.set_files(review_csv(tmp_path / "a.csv", ROWS))
     page.get_by_role("button", name="Analyse all rows").focus()
     page.keyboard.press("Enter")
     expect(page.locator(".progress[data-phase=done]")).to_be_visible(timeout=60_000)
-    page.locator(".cell-button").first.focus()
+    expect(page.locator("#batch-title")).to_be_focused()  # not lost with the button
+    page.get_by_label("Order").focus()
+    page.keyboard.press("Tab")  # the table, then one of its rows, then what follows
+    expect(page.locator(".results")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.locator(".cell-button").first).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.get_by_role("dialog")).to_contain_text("Row 1")
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
+    page.keyboard.press("End")
+    expect(page.get_by_role("button", name=reviews(ROWS)[-1][2])).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_contain_text(f"Row {ROWS - 1}")
+    page.keyboard.press("Escape")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Excel")).to_be_focused()
 
 
 def test_choices_survive_a_reload(open_page: Open) -> None:

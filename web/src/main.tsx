@@ -3,10 +3,11 @@ import { render } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { keyWanted, loadInfo } from "./api.ts";
 import { Batch } from "./batch/batch.tsx";
+import { openFile, step } from "./batch/session.ts";
 import { History } from "./history.tsx";
 import { language, setLanguage, t } from "./i18n.ts";
 import { Live } from "./live.tsx";
-import { view, type View, VIEWS } from "./route.ts";
+import { go, view, type View, VIEWS } from "./route.ts";
 import { Status } from "./status.tsx";
 import { storedTheme, storeTheme, type Theme } from "./theme.ts";
 
@@ -130,6 +131,17 @@ function KeyDialog() {
     </dialog>
   );
 }
+
+// A file that misses its place would be opened in place of the page.
+for (const type of ["dragover", "drop"] as const)
+  addEventListener(type, (event) => {
+    const file = event.dataTransfer?.files[0];
+    if (event.defaultPrevented || !event.dataTransfer?.types.includes("Files")) return;
+    event.preventDefault();
+    if (!file || step.value.name !== "choose") return;
+    openFile(file);
+    go("batch");
+  });
 
 storedTheme();
 void loadInfo().catch(() => undefined); // each view says by itself what does not answer

@@ -82,6 +82,17 @@ test("JSON Lines: keys of all lines, values of all kinds, bad lines told", async
   assert.deepEqual(troubles, ["2 notJson", "5 notJson"]);
 });
 
+test("a line that would make too many columns is told, and the others are read", async () => {
+  const wide = `很好${",".repeat(200_000)}x`;
+  const csv = await rowsOf(new File([`评论,n\n${wide}\n很好${",".repeat(5000)}\n差评,1\n`], "a.csv"));
+  assert.deepEqual(csv.rows, [["评论", "n"], ["很好"], ["差评", "1"]]);
+  assert.deepEqual(csv.troubles, ["2 tooWide"]);
+  const lines = Array.from({ length: 1500 }, (_, i) => `{"k${i}":"x","text":"好${i}"}`);
+  const jsonl = await rowsOf(new File([lines.join("\n")], "a.jsonl"));
+  assert.equal(jsonl.keys.length, 1000);
+  assert.deepEqual([jsonl.rows.length, jsonl.troubles.length, jsonl.troubles[0]], [999, 501, "1000 tooWide"]);
+});
+
 test("mixed encodings: the row is kept and told", async () => {
   const file = new File([`${"好评\n".repeat(10)}`, Uint8Array.of(0xba, 0xc3, 0x0a), "差评\n"], "a.txt");
   const opened = { kind: "delimited", encoding: "utf-8", delimiter: "", sheet: "" } as const;
@@ -145,12 +156,16 @@ test("CSV: a mark for Excel, and nothing that runs", () => {
   const text = [...csv(TABLE, WORDS)].join("");
   assert.ok(text.startsWith("\ufeff编号,日期,text,情感"));
   for (const cell of HOSTILE.slice(0, 7)) assert.equal(harmless(cell)[0], "'");
+  for (const cell of ["＝1+1", "－1", "＠SUM(A1)", "\n=1"]) assert.equal(harmless(cell)[0], "'");
   assert.equal(harmless("-5"), "-5");
   assert.equal(harmless("-5.25"), "-5.25");
   assert.doesNotMatch(text, /(^|,|\n)"?[=+@\t]/);
 });
 
 test("JSON is JSON and keeps every column", () => {
+  const mine = { columns: ["analysis"], rows: [["mine"]], outcomes: TABLE.outcomes.slice(1, 2) };
+  const [row] = JSON.parse([...json(mine)].join("")) as Record<string, unknown>[];
+  assert.deepEqual([row!.analysis, Object.keys(row!)], ["mine", ["analysis", "analysis_"]]);
   const value = JSON.parse([...json(TABLE)].join("")) as Record<string, unknown>[];
   assert.deepEqual(value[1], {
     编号: "1",

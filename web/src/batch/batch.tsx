@@ -1,5 +1,5 @@
 // A file of texts: choose, look, analyse, see, export.
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { dateTime, number, percent, t } from "../i18n.ts";
 import { discard, loadOffers, type Offer, offers } from "./kept.ts";
 import { PreviewStep } from "./preview.tsx";
@@ -10,10 +10,19 @@ import { MAX_ROWS } from "./types.ts";
 
 export function Batch() {
   const now = step.value;
+  const title = useRef<HTMLHeadingElement>(null);
+  const before = useRef(now.name);
+  // The button that led here is gone, and the keyboard's place with it.
+  useEffect(() => {
+    if (before.current !== now.name && document.activeElement === document.body) title.current!.focus();
+    before.current = now.name;
+  }, [now.name]);
   return (
     <section aria-labelledby="batch-title">
       <div class="row">
-        <h1 id="batch-title">{t("batchTitle")}</h1>
+        <h1 id="batch-title" tabIndex={-1} ref={title}>
+          {t("batchTitle")}
+        </h1>
         <span class="spring" />
         {now.name !== "choose" && (
           <button

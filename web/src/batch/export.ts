@@ -35,9 +35,9 @@ export interface Table {
 
 const XLSX_CELL = 32_767;
 
-/** Keeps a spreadsheet from running a cell: OWASP's rule, but a plain number stays a number. */
+/** Keeps a spreadsheet from running a cell: OWASP's rule, full width included; a plain number stays a number. */
 export function harmless(cell: string): string {
-  return /^[=+\-@\t\r]/.test(cell) && !/^-?\d+(\.\d+)?$/.test(cell) ? `'${cell}` : cell;
+  return /^[=+\-@\t\r\n＝＋－＠]/.test(cell) && !/^-?\d+(\.\d+)?$/.test(cell) ? `'${cell}` : cell;
 }
 
 function quoted(cell: string): string {
@@ -60,6 +60,8 @@ export function* csv(table: Table, words: Headings): Generator<string> {
 }
 
 export function* json(table: Table): Generator<string> {
+  let name = "analysis";
+  while (table.columns.includes(name)) name += "_";
   yield "[";
   for (const [index, row] of table.rows.entries()) {
     const { label, confidence, positive, truncated, problem } = table.outcomes[index]!;
@@ -67,7 +69,7 @@ export function* json(table: Table): Generator<string> {
     const answer = label
       ? { sentiment: label, confidence: rounded(confidence), positive: rounded(positive), truncated }
       : { error: problem };
-    yield `${index ? ",\n" : "\n"}${JSON.stringify({ ...original, analysis: answer })}`;
+    yield `${index ? ",\n" : "\n"}${JSON.stringify({ ...original, [name]: answer })}`;
   }
   yield "\n]\n";
 }

@@ -12,10 +12,15 @@ const say = (message: FromReader) => postMessage(message);
 async function preview(file: File, wanted?: Format): Promise<void> {
   const opened = await open(file, wanted);
   const rows: string[][] = [];
-  const sink = { row: (cells: string[]) => void rows.push(cells), trouble: () => {}, progress: () => {} };
+  let trouble: Trouble | undefined;
+  const sink = {
+    row: (cells: string[]) => void rows.push(cells),
+    trouble: (one: Trouble) => void (trouble ??= one),
+    progress: () => {},
+  };
   const { keys } = await read(file, opened.format, sink, PREVIEW_ROWS);
   const header = opened.format.kind !== "jsonl" && sniffHeader(rows);
-  say({ type: "preview", preview: { ...opened, rows, keys, header } });
+  say({ type: "preview", preview: { ...opened, rows, keys, header, trouble } });
 }
 
 async function load(file: File, format: Format): Promise<void> {

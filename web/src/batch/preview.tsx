@@ -1,6 +1,6 @@
 // How the file is read, changeable by hand, with its first rows as they come out.
 import { useEffect, useState } from "preact/hooks";
-import { t } from "../i18n.ts";
+import { number, t } from "../i18n.ts";
 import type { Reading } from "./reading.ts";
 import { analyzeFile, columnNames } from "./session.ts";
 import { sniffTextColumn } from "./sniff.ts";
@@ -125,7 +125,11 @@ function Settings({ reading, preview }: { reading: Reading; preview: Preview }) 
           </tbody>
         </table>
       </div>
-      {!body.length && <p class="alert">{t("noRows")}</p>}
+      {!body.length && (
+        <p class="alert" role="alert">
+          {t("noRows")} {preview.trouble && t(preview.trouble.code, { line: number(preview.trouble.line) })}
+        </p>
+      )}
       <div class="row">
         <span class="hint">{t("previewHint")}</span>
         <span class="spring" />

@@ -1,12 +1,14 @@
 // Any accepted file to rows of cells, in order, with what is wrong told by line.
 import { CsvReader } from "./csv.ts";
 import { sniffDelimiter, sniffEncoding } from "./sniff.ts";
-import { type Format, MAX_CHARACTERS, MAX_INFLATED, MAX_ROWS, type Refusal, type Trouble } from "./types.ts";
+import { type Format, MAX_CHARACTERS, MAX_COLUMNS, MAX_INFLATED, MAX_ROWS, type Refusal, type Trouble } from "./types.ts";
 import { checkZip, NotZipError, ZipBombError } from "./zip-check.ts";
 
 const SAMPLE = 256 << 10;
 /** A preview reads no more, however few rows that gives. */
 const PREVIEW_BYTES = 8 << 20;
+/** What a cell takes beside its characters, counted as such. */
+const CELL = 8;
 
 export class RefusedError extends Error {
   readonly why: Refusal;
@@ -95,9 +97,14 @@ export async function read(file: File, format: Format, sink: Sink, most = Infini
       return;
     }
     if (rows >= most) return;
+    if (cells.length > MAX_COLUMNS) {
+      // Of a workbook these may be cells that hold nothing but a format.
+      cells.length = cells.findLastIndex((cell) => cell.trim()) + 1;
+      if (cells.length > MAX_COLUMNS) return sink.trouble({ line, code: "tooWide" });
+    }
     rows += 1;
     if (cells.some((cell) => cell.includes("\ufffd"))) sink.trouble({ line, code: "undecodable" });
-    for (const cell of cells) characters += cell.length;
+    for (const cell of cells) characters += cell.length + CELL;
     if (rows > MAX_ROWS) throw new RefusedError("tooManyRows");
     if (characters > MAX_CHARACTERS) throw new RefusedError("tooMuchText");
     sink.row(cells);
@@ -155,6 +162,9 @@ class JsonLines {
       this.#sink.trouble({ line, code: "notJson" });
       return;
     }
+    const names = Object.keys(value);
+    const fresh = names.length > MAX_COLUMNS ? names : names.filter((name) => !this.#keys.includes(name));
+    if (this.#keys.length + fresh.length > MAX_COLUMNS) return this.#sink.trouble({ line, code: "tooWide" });
     const cells: string[] = this.#keys.map(() => "");
     for (const [key, one] of Object.entries(value)) {
       let column = this.#keys.indexOf(key);

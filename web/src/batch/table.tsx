@@ -13,6 +13,8 @@ export function ResultTable({ data, rows, tick }: { data: TableData; rows: Uint3
   const [from, setFrom] = useState(0);
   const [height, setHeight] = useState(600);
   const [open, setOpen] = useState<number | null>(null);
+  const [current, setCurrent] = useState(0);
+  const focusWanted = useRef(false);
   useEffect(() => {
     const element = box.current!;
     const observer = new ResizeObserver(() => setHeight(element.clientHeight));
@@ -22,7 +24,40 @@ export function ResultTable({ data, rows, tick }: { data: TableData; rows: Uint3
   useLayoutEffect(() => {
     box.current!.scrollTop = 0;
     setFrom(0);
+    setCurrent(0);
   }, [rows.length]);
+  /** Focus a row; later, when it is out of sight and not drawn yet. */
+  const focusRow = (at: number) => {
+    const button = box.current!.querySelector<HTMLElement>(`[data-at="${at}"] button`);
+    button?.focus({ preventScroll: true });
+    focusWanted.current = !button;
+  };
+  useLayoutEffect(() => {
+    if (focusWanted.current) focusRow(current);
+  }, [current, from]);
+
+  /** Arrow keys go from row to row, so that Tab leads past the table however long it is. */
+  const move = (event: KeyboardEvent) => {
+    const page = Math.max(1, Math.floor(height / ROW) - 2);
+    const steps: Record<string, number> = {
+      ArrowDown: current + 1,
+      ArrowUp: current - 1,
+      PageDown: current + page,
+      PageUp: current - page,
+      Home: 0,
+      End: rows.length - 1,
+    };
+    const wanted = steps[event.key];
+    if (wanted === undefined || event.altKey || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    const to = Math.min(Math.max(wanted, 0), rows.length - 1);
+    const { scrollTop } = box.current!;
+    // The head stays in sight and takes the height of a row.
+    box.current!.scrollTop = Math.max(Math.min(scrollTop, to * ROW), (to + 2) * ROW - height);
+    focusRow(to); // at once, for whoever presses Enter at once
+    setFrom(box.current!.scrollTop);
+    setCurrent(to);
+  };
 
   const first = Math.max(0, Math.floor(from / ROW) - SPARE);
   const shown = rows.subarray(first, first + Math.ceil(height / ROW) + 2 * SPARE);
@@ -37,6 +72,7 @@ export function ResultTable({ data, rows, tick }: { data: TableData; rows: Uint3
         role="region"
         aria-label={t("table")}
         tabIndex={0}
+        onKeyDown={move}
         onScroll={(event) => setFrom(event.currentTarget.scrollTop)}
       >
         <div class="grid" role="table" aria-rowcount={rows.length + 1} aria-label={data.name}>
@@ -60,14 +96,18 @@ export function ResultTable({ data, rows, tick }: { data: TableData; rows: Uint3
               key={row}
               class="grid-row"
               aria-rowindex={first + index + 2}
-              onClick={() => setOpen(row)}
+              data-at={first + index}
+              onClick={() => {
+                setCurrent(first + index);
+                setOpen(row);
+              }}
             >
               <span role="cell" class="number">
                 {number(row + 1)}
               </span>
               <Outcome data={data} row={row} />
               <span role="cell" class="wide">
-                <button type="button" class="cell-button" onClick={() => setOpen(row)}>
+                <button type="button" class="cell-button" tabIndex={first + index === current ? 0 : -1}>
                   {data.text(row).slice(0, 300) || "–"}
                 </button>
               </span>

@@ -7,7 +7,7 @@ export const DELIMITERS = [",", ";", "\t", "|", "，", ""] as const;
 /** Something wrong with one line; the others are read all the same. */
 export interface Trouble {
   line: number;
-  code: "lineTooLong" | "openQuote" | "notJson" | "undecodable";
+  code: "lineTooLong" | "openQuote" | "notJson" | "tooWide" | "undecodable";
 }
 
 /** Why a file as a whole is not read. */
@@ -41,6 +41,8 @@ export interface Preview {
   rows: string[][];
   keys: string[]; // column names that the format itself gives (JSON Lines)
   header: boolean;
+  /** The first one, if any. */
+  trouble: Trouble | undefined;
 }
 
 export type ToReader = { type: "open"; file: File; format?: Format } | { type: "load"; file: File; format: Format };
@@ -51,6 +53,7 @@ export type FromReader =
   | { type: "refused"; why: Refusal; detail: string };
 
 export const MAX_ROWS = 500_000;
+export const MAX_COLUMNS = 1000;
 export const MAX_CHARACTERS = 256 << 20;
 /** Of a workbook, inflated. */
 export const MAX_INFLATED = 512 << 20;
