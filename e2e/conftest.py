@@ -30,4 +30,4 @@ def namespace(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[str]
     cluster.kubectl("create", "namespace", name)
     cluster.kubectl("label", "namespace", name, *labels)
     yield name
-    cluster.kubectl("delete", "namespace", name, "--wait=true", "--timeout=120s")
+    cluster.kubectl("delete", "namespace", name, "--wait=false")

@@ -38,7 +38,7 @@ class Endpoints:
 
 @dataclass
 class Supervisor:
-    """Starts programs with a log file each, and stops them in reverse order."""
+    """Starts programs with a log file each, and stops them in reverse order; they don't outlive it."""
 
     binaries: Path
     logs: Path
@@ -49,7 +49,7 @@ class Supervisor:
         path = f"{self.binaries}:{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
         with (self.logs / f"{name}.log").open("wb") as log:
             self.processes[name] = subprocess.Popen(
-                [str(self.binaries / name), *arguments],
+                ["setpriv", "--pdeathsig=KILL", str(self.binaries / name), *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
