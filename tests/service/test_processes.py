@@ -71,12 +71,18 @@ def test_an_engine_that_answers_only_nan_is_not_taken_for_loaded(tmp_path: Path)
         assert service.http.get("/health").json()["model_loaded"] is False
 
 
+def _two(service: Running) -> set[int]:
+    pids = {worker.pid for worker in service.workers()}
+    return pids if len(pids) == 2 else set()
+
+
 def test_a_killed_worker_is_replaced_and_the_metrics_go_on(package: Path, tmp_path: Path) -> None:
     with running(package, tmp_path, workers=2) as service:
-        wait_for("two workers", lambda: len(service.workers()) == 2 and service.ready())
+        wait_for("readiness", service.ready)
         with Load(service) as load:
             for _ in range(3):
-                workers = {worker.pid for worker in service.workers()}
+                # There are three for a moment: the worker that came first gives way to two.
+                workers = wait_for("two workers", lambda: _two(service))
                 victim = min(workers)
                 os.kill(victim, signal.SIGKILL)
                 wait_for(
