@@ -18,6 +18,15 @@ for text in json.load(sys.stdin):
 """
 
 
+# What the restricted Pod Security Standard asks for, and a read-only root.
+LOCKED_POD = {"runAsNonRoot": True, "runAsUser": 1000, "seccompProfile": {"type": "RuntimeDefault"}}
+LOCKED_CONTAINER = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "readOnlyRootFilesystem": True,
+}
+
+
 def client_pod(cluster: Cluster, namespace: str, node: str | None = None) -> None:
     """Start a pod to ask from (the service's image has a Python), or find it running; on `node` if given."""
     pod: dict[str, Any] = {
@@ -27,22 +36,14 @@ def client_pod(cluster: Cluster, namespace: str, node: str | None = None) -> Non
         "spec": {
             "automountServiceAccountToken": False,
             "terminationGracePeriodSeconds": 0,
-            "securityContext": {
-                "runAsNonRoot": True,
-                "runAsUser": 1000,
-                "seccompProfile": {"type": "RuntimeDefault"},
-            },
+            "securityContext": LOCKED_POD,
             "containers": [
                 {
                     "name": "client",
                     "image": PRODUCT[0].short_reference,
                     "imagePullPolicy": "IfNotPresent",
                     "command": ["/app/bin/python", "-c", "import signal; signal.pause()"],
-                    "securityContext": {
-                        "allowPrivilegeEscalation": False,
-                        "capabilities": {"drop": ["ALL"]},
-                        "readOnlyRootFilesystem": True,
-                    },
+                    "securityContext": LOCKED_CONTAINER,
                 }
             ],
         },

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from .ask import run_python
+from .ask import LOCKED_CONTAINER, LOCKED_POD, run_python
 from .cluster.images import PRODUCT
 from .cluster.paths import REPO
 from .provider import Cluster
@@ -47,28 +47,19 @@ def start_hub(cluster: Cluster, namespace: str, repository: str = "", files: str
     """Serve the bundled package as /m.tar, and a repository (files: a tar archive in base64); the URL."""
     labels = {"app": "hub"}
     source = (REPO / "tests/models/hub_server.py").read_text()
-    locked = {
-        "allowPrivilegeEscalation": False,
-        "readOnlyRootFilesystem": True,
-        "capabilities": {"drop": ["ALL"]},
-    }
     container = {
         "name": "hub",
         "image": PRODUCT[0].short_reference,
         "imagePullPolicy": "IfNotPresent",
         "command": ["/app/bin/python", "-c", _SCRIPT],
-        "securityContext": locked,
+        "securityContext": LOCKED_CONTAINER,
         "volumeMounts": [{"name": "hub", "mountPath": "/hub"}, {"name": "tmp", "mountPath": "/inbox"}],
         "readinessProbe": {"tcpSocket": {"port": PORT}, "periodSeconds": 1},
     }
     pod: dict[str, Any] = {
         "automountServiceAccountToken": False,
         "terminationGracePeriodSeconds": 0,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": 1000,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": LOCKED_POD,
         "containers": [container],
         "volumes": [{"name": "hub", "configMap": {"name": "hub"}}, {"name": "tmp", "emptyDir": {}}],
     }

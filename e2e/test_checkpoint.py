@@ -18,7 +18,7 @@ from .ask import ask, client_pod
 from .demo import wait_ready
 from .hub import sent, start_hub
 from .provider import Cluster
-from .wait import wait_for
+from .wait import quiet, wait_for
 
 pytestmark = pytest.mark.models
 API = "sentiment-operator.io/v1alpha1"
@@ -33,10 +33,6 @@ VARIABLES = {
     # The product's own code, and what the image has of libraries, come first.
     "PYTHONPATH": f"/app/lib/{VERSION}/site-packages:/env/lib/{VERSION}/site-packages",
 }
-
-
-def quiet(_: str) -> None:
-    """No progress display in tests."""
 
 
 @pytest.fixture

@@ -8,15 +8,11 @@ import pytest
 from .demo import OPERATOR_NAMESPACE, wait_ready
 from .load import load
 from .provider import Cluster
-from .wait import wait_for
+from .wait import quiet, wait_for
 
 pytestmark = pytest.mark.e2e
 
 NAME = "busy"
-
-
-def quiet(_: str) -> None:
-    """No progress display in tests."""
 
 
 def manifest(**spec: Any) -> dict[str, Any]:

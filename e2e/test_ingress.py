@@ -11,8 +11,7 @@ from playwright.sync_api import Page, expect
 from .browsing import new_page, port_forward
 from .demo import wait_ready
 from .provider import Cluster, add_ingress
-from .test_slice import quiet
-from .wait import wait_for
+from .wait import quiet, wait_for
 
 pytestmark = pytest.mark.e2e
 HOST = "reviews.localhost"  # browsers take any name under localhost for this machine

@@ -11,17 +11,13 @@ from .cluster.images import PRODUCT
 from .demo import wait_ready
 from .hub import evict, sent, start_hub
 from .provider import Cluster
-from .wait import wait_for
+from .wait import quiet, wait_for
 
 pytestmark = pytest.mark.e2e
 
 API = "sentiment-operator.io/v1alpha1"
 JOB = {"resources": {"requests": {"cpu": "100m", "memory": "128Mi"}}}
 PRAISE, SLATING = "价格实惠，性价比高", "客服完全不理人，差评"
-
-
-def quiet(_: str) -> None:
-    """No progress display in tests."""
 
 
 def model(cluster: Cluster, namespace: str, source: dict[str, Any]) -> None:

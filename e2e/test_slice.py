@@ -12,7 +12,7 @@ from .cluster.errors import ClusterError
 from .cluster.paths import REPO
 from .demo import OPERATOR_NAMESPACE, wait_ready
 from .provider import Cluster
-from .wait import wait_for
+from .wait import quiet, wait_for
 
 pytestmark = pytest.mark.e2e
 
@@ -24,10 +24,6 @@ ARTICLE_EXAMPLES = {
     "客服完全不理人，差评": {"消极"},
     "价格实惠，性价比高": {"积极"},
 }
-
-
-def quiet(_: str) -> None:
-    """No progress display in tests."""
 
 
 def apply_sample(cluster: Cluster, namespace: str) -> dict[str, Any]:

@@ -14,3 +14,7 @@ def wait_for(what: str, probe: Callable[[], object], seconds: float = 60) -> obj
         if time.monotonic() > deadline:
             raise AssertionError(f"not seen within {seconds:.0f} s: {what} (last: {result!r})")
         time.sleep(0.2)
+
+
+def quiet(_: str) -> None:
+    """No progress display in tests."""

@@ -18,7 +18,7 @@ def test_the_operator_may_write_its_children_and_nothing_more() -> None:
         if "patch" in rule["verbs"]
         for group in rule["apiGroups"]
         for resource in rule["resources"]
-        # Not the Lease by which two operators agree, what they tell, and the kinds' own status.
-        if group not in ("coordination.k8s.io", "events.k8s.io", GROUP) and resource != "events"
+        # Not the Lease by which two operators agree, and the kinds' own status.
+        if group not in ("coordination.k8s.io", GROUP)
     }
     assert writable == {(known.group, known.plural) for known in CHILDREN}

@@ -79,7 +79,7 @@ class Store:
 
     def consumers(self, model: Key) -> list[Manifest]:
         """The services that refer to a model, by name."""
-        return [service for service in self.of(model, KIND) if model_of(service) == model]
+        return self.of(model, KIND)
 
     def is_news(self, obj: Manifest) -> bool:
         """Whether a pass is wanted at once: for a new SentimentService or spec, and whatever a model tells.
@@ -101,11 +101,15 @@ class Store:
         known = self._objects.get(place)
         if version < self._deleted.get(uid, 0) or (known and known.uid == uid and known.version >= version):
             return frozenset()
-        keys = (known.keys if known else frozenset()) | _keys(obj)
+        before = known.keys if known else frozenset()
+        keys = before | _keys(obj)
         if keys:
+            # A service that refers to another model now is of no concern to the one before.
+            held = _keys(obj) if obj["kind"] in _OWNERS else keys
             generation = obj["metadata"].get("generation")
-            self._objects[place] = _Held(uid, version, generation, keys, orjson.dumps(_trimmed(obj)))
-            for one in keys:
+            self._leave(place, before - held)
+            self._objects[place] = _Held(uid, version, generation, held, orjson.dumps(_trimmed(obj)))
+            for one in held:
                 self._places[one].add(place)
         return keys | self._dependents(place)
 
@@ -137,19 +141,20 @@ class Store:
 
     def _dependents(self, place: _Place) -> frozenset[Key]:
         """The services that refer to an object, if it is a model."""
-        return frozenset(
-            (KIND, service["metadata"]["namespace"], service["metadata"]["name"])
-            for service in (self.consumers(place) if place[0] == MODEL_KIND else ())
-        )
+        places = self._places.get(place, ()) if place[0] == MODEL_KIND else ()
+        return frozenset(one for one in places if one[0] == KIND)
 
     def _forget(self, place: _Place) -> frozenset[Key]:
         dependents = self._dependents(place)
         keys = self._objects.pop(place).keys
+        self._leave(place, keys)
+        return keys | dependents
+
+    def _leave(self, place: _Place, keys: frozenset[Key]) -> None:
         for key in keys:
             self._places[key].discard(place)
             if not self._places[key]:
                 del self._places[key]
-        return keys | dependents
 
 
 def _keys(obj: Manifest) -> frozenset[Key]:

@@ -21,9 +21,7 @@ from .proxy import Disturbance, Fault
 
 _CREATE = BASIC[0]
 _LOSE = next(workload for workload in BASIC if workload.by_hand)
-# A later event hides that a write was lost: the last write of a creation, one of these, has none after it.
-_LAST_WRITES = (4, 5, 6, 7)
-# Without pods nothing moves by itself: there are few such events after the claim and the status.
+# A later event hides that a write was lost; without pods nothing moves by itself, and there are few.
 _OWN = Workload("own the claim", {"replicas": 0, "storage": {"retain": True}}, {"replicas": 0})
 _UNSET = Workload("unset", {"image": {"pullSecrets": ["mirror"]}}, {})
 
@@ -152,11 +150,7 @@ def _under(disturbance: Disturbance, workload: Workload) -> tuple[Point, ...]:
 
 MUTANTS = (
     Mutant("trusts its memory", _trusts_its_memory, _at(_CREATE, Fault.INTERNAL_ERROR, 1, 2)),
-    Mutant(
-        "never tries again",
-        _never_tries_again,
-        _under(Disturbance.CONFLICTS, _OWN),
-    ),
+    Mutant("never tries again", _never_tries_again, _under(Disturbance.CONFLICTS, _OWN)),
     Mutant(
         "takes a refusal for success", _takes_a_refusal_for_success, _at(_CREATE, Fault.TOO_MANY_REQUESTS, 3)
     ),
