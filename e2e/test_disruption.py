@@ -83,7 +83,8 @@ def test_node_drain_and_an_absent_operator_lose_nothing(cluster: Cluster, namesp
     try:
         with load(cluster, namespace, NAME, node=nodes[0]) as outcome:
             cluster.kubectl(*operator, "--replicas=0")
-            options = ["--ignore-daemonsets", "--delete-emptydir-data", "--timeout=120s"]
+            # By force: the provisioner's helper pods, which clear other tests' volumes, have no controller.
+            options = ["--ignore-daemonsets", "--delete-emptydir-data", "--force", "--timeout=120s"]
             cluster.kubectl("drain", drained, *options)
             wait_for("all pods on the other node", partial(_moved, cluster, namespace, drained), 60)
             cluster.kubectl("uncordon", drained)

@@ -77,19 +77,19 @@ def test_a_killed_preparation_ends_in_the_same_package(hub: Hub, volume: Path) -
     url, total = f"{hub.url}/m.tar", len(hub.files["/m.tar"])
     prepare(url, volume / "whole", "--once")
     command = [sys.executable, "-m", "sentiment_models", "prepare", url, str(volume / "a"), "--once"]
-    came = 0
     for number, status in ((signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 143)):
         hub.faults.append(Fault(end_after=total // 3, silence=True))
+        # Only now: the one before went on to write until it was killed.
+        came = _downloaded(volume)
         begun = subprocess.Popen(command)
         deadline = time.monotonic() + 30
-        while (now := _downloaded(volume)) <= came:
+        while _downloaded(volume) <= came:
             assert begun.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.02)
         begun.send_signal(number)
         assert begun.wait(timeout=20) == status
-        came = now
-    sent = hub.sent
+    came, sent = _downloaded(volume), hub.sent
     assert prepare(url, volume / "a", "--once", "--sweep", "--keep=whole")[0] == 0
     assert hub.sent - sent < total - came // 2  # it went on where it was
     assert package.verify(volume / "a")["digest"] == package.verify(volume / "whole")["digest"]
