@@ -32,7 +32,7 @@ class Candidate:
 
 
 # Of int8 the gentler is tried first: its weights stay mapped and its kernels small, so it takes half the
-# memory, and on a CPU with VNNI it is nearly as quick.
+# memory.
 CANDIDATES = (
     Candidate("int8", "weights"),
     Candidate("int8", "post-training"),
