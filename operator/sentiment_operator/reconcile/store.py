@@ -102,10 +102,11 @@ class Store:
         if version < self._deleted.get(uid, 0) or (known and known.uid == uid and known.version >= version):
             return frozenset()
         before = known.keys if known else frozenset()
-        keys = before | _keys(obj)
+        named = _keys(obj)
+        keys = before | named
         if keys:
             # A service that refers to another model now is of no concern to the one before.
-            held = _keys(obj) if obj["kind"] in _OWNERS else keys
+            held = named if obj["kind"] in _OWNERS else keys
             generation = obj["metadata"].get("generation")
             self._leave(place, before - held)
             self._objects[place] = _Held(uid, version, generation, held, orjson.dumps(_trimmed(obj)))
