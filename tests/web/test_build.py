@@ -1,9 +1,12 @@
 """The built files are what the sources give, byte for byte; the sources' own checks pass."""
 
+import subprocess
+import zipfile
 from pathlib import Path
 
 import pytest
 
+from e2e.cluster.paths import REPO
 from e2e.webtools import BUILT, WEB, build, install_packages, node
 
 pytestmark = pytest.mark.browser
@@ -18,6 +21,16 @@ def test_the_built_page_is_current(tmp_path: Path) -> None:
     found, wanted = _files(BUILT), _files(tmp_path / "built")
     assert found.keys() == wanted.keys(), "run `make generate`"
     assert [name for name in wanted if found[name] != wanted[name]] == [], "run `make generate`"
+
+
+def test_a_wheel_holds_the_built_page(tmp_path: Path) -> None:
+    uv = subprocess.check_output([REPO / "e2e" / "bootstrap.sh"], text=True).strip()
+    subprocess.run([uv, "build", "--quiet", "--wheel", "--out-dir", tmp_path, REPO], check=True)
+    [wheel] = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as packed:
+        place = zipfile.Path(packed, "sentiment_service/web/")
+        for name, content in _files(BUILT).items():
+            assert place.joinpath(name).read_bytes() == content, name
 
 
 def test_the_sources_are_well_typed() -> None:
