@@ -15,6 +15,7 @@ from e2e.cluster.paths import REPO
 from e2e.webtools import CHROMIUM, ensure_browser, install_packages
 from tests.service.running import Running, running
 
+KEY = "right-key-1234567890"
 ARTEFACTS = REPO / "artefacts" / "web"
 # No name resolves, so that a request to anywhere else could not even start.
 _ARGUMENTS = [
@@ -38,6 +39,16 @@ Open = Callable[..., Page]
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with running(BUNDLED_MODEL, tmp_path_factory.mktemp("service"), warm_up=True) as service:
         yield service
+
+
+@pytest.fixture(scope="package")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where a service lies that sits behind a path and wants a key."""
+    folder = tmp_path_factory.mktemp("guarded")
+    keys = folder / "keys"
+    keys.write_text(f"care={KEY}\n")
+    with running(BUNDLED_MODEL, folder, warm_up=True, root_path="/sentiment", api_keys_file=keys) as service:
+        yield f"{str(service.http.base_url).rstrip('/')}/sentiment/"
 
 
 @pytest.fixture(scope="package")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.service.running import Running
-from tests.web.conftest import Open
+from tests.web.conftest import KEY, Open
 
 pytestmark = pytest.mark.browser
 MIXED = "屏幕很好，但是电池太差"
@@ -78,15 +79,24 @@ def test_truncation_and_excess_are_said(open_page: Open) -> None:
     expect(page.locator("#live-count")).to_have_class("hint bad")
 
 
-def test_copied_commands_run(open_page: Open) -> None:
-    page = open_page()
+@pytest.mark.parametrize("keyed", [False, True])
+def test_copied_commands_run(open_page: Open, guarded: str, keyed: bool) -> None:
+    page = open_page(url=guarded if keyed else "", allow=("401",))
+    if keyed:
+        page.get_by_label("密钥", exact=True).fill(KEY)
+        page.keyboard.press("Enter")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     write(page, 'it\'s 很好用😀 "真的" \\')
+    environment = {**os.environ, "API_KEY": KEY}
     for name, command in (("curl", ["bash", "-c"]), ("Python", [sys.executable, "-c"])):
-        page.get_by_role("button", name=f"复制为 {name}").click()
-        expect(page.get_by_text("已复制").first).to_be_visible()
+        button = page.get_by_role("button", name=f"复制为 {name}")
+        button.click()
+        expect(button.locator("+ [role=status]")).to_have_text("已复制")
         script = page.evaluate("navigator.clipboard.readText()")
-        done = subprocess.run([*command, script], capture_output=True, text=True, timeout=30, check=True)
+        assert KEY not in script  # it may be passed on
+        done = subprocess.run(
+            [*command, script], env=environment, capture_output=True, text=True, timeout=30, check=True
+        )
         assert "很好用" in done.stdout, done.stdout
         if name == "curl":
             assert json.loads(done.stdout)["data"]["text"] == 'it\'s 很好用😀 "真的" \\'

@@ -2,6 +2,7 @@
 import { signal } from "@preact/signals";
 import { t } from "./i18n.ts";
 import { type Answer, type Problem, type WireAnswer, toAnswer } from "./sentiment.ts";
+import { session } from "./storage.ts";
 
 const KEY = "sentiment.api-key";
 
@@ -24,13 +25,20 @@ export class ServiceError extends Error {
   }
 }
 
-/** Set while the page asks for a key; called with it, or with nothing when the person gives up. */
-export const keyWanted = signal<((key?: string) => void) | null>(null);
+export interface KeyWanted {
+  /** Called with the key, or with nothing when the person gives up. */
+  answer: (key?: string) => void;
+  /** The service knows the one before not. */
+  refused: boolean;
+}
+
+/** Set while the page asks for a key. */
+export const keyWanted = signal<KeyWanted | null>(null);
 let asking: Promise<string | undefined> | undefined;
 
-function askForKey(): Promise<string | undefined> {
-  asking ??= new Promise<string | undefined>((resolve) => {
-    keyWanted.value = resolve;
+function askForKey(refused: boolean): Promise<string | undefined> {
+  asking ??= new Promise<string | undefined>((answer) => {
+    keyWanted.value = { answer, refused };
   }).finally(() => {
     asking = undefined;
     keyWanted.value = null;
@@ -38,9 +46,13 @@ function askForKey(): Promise<string | undefined> {
   return asking;
 }
 
-export async function call(path: string, init: RequestInit = {}): Promise<Response> {
+/** True when the person gave a key: then programs need one as well. */
+export const hasKey = (): boolean => session.getItem(KEY) !== null;
+
+/** `ask`: for a key, when the service wants one. */
+export async function call(path: string, init: RequestInit = {}, ask = true): Promise<Response> {
   for (;;) {
-    const key = sessionStorage.getItem(KEY);
+    const key = session.getItem(KEY);
     const headers = new Headers(init.headers);
     if (key) headers.set("Authorization", `Bearer ${key}`);
     let response: Response;
@@ -52,10 +64,10 @@ export async function call(path: string, init: RequestInit = {}): Promise<Respon
     }
     if (response.status === 401) {
       // Another call may have got a new key meanwhile.
-      if (sessionStorage.getItem(KEY) === key) {
-        const given = await askForKey();
+      if (session.getItem(KEY) === key) {
+        const given = ask ? await askForKey(key !== null) : undefined;
         if (given === undefined) throw new ServiceError("unauthorized", t("keyMissing"), 401);
-        sessionStorage.setItem(KEY, given);
+        session.setItem(KEY, given);
       }
       continue;
     }
@@ -105,6 +117,6 @@ export interface Info {
 
 export const info = signal<Info | null>(null);
 
-export async function loadInfo(): Promise<void> {
-  info.value = (await (await call("api/v1/info")).json()) as Info;
+export async function loadInfo(ask = true): Promise<void> {
+  info.value = (await (await call("api/v1/info", {}, ask)).json()) as Info;
 }

@@ -39,7 +39,7 @@ function schemas(spec: Spec, title: string, content?: Content): Node[] {
   if (!schema || !Object.keys(schema).length) return [];
   const pre = el("pre", JSON.stringify(resolve(spec, schema), null, 2));
   pre.tabIndex = 0;
-  return [el("h3", title), pre];
+  return [el("h2", title), pre];
 }
 
 try {

@@ -1,5 +1,6 @@
 // Every word of the page, in Chinese and English.
 import { signal } from "@preact/signals";
+import { lasting } from "./storage.ts";
 import { WORDS } from "./words.ts";
 
 export type Language = "zh" | "en";
@@ -7,7 +8,7 @@ export type Word = keyof typeof WORDS;
 const KEY = "sentiment.language";
 
 function initial(): Language {
-  const stored = localStorage.getItem(KEY);
+  const stored = lasting.getItem(KEY);
   if (stored === "zh" || stored === "en") return stored;
   // The first language of the browser's list that the page speaks.
   for (const tag of navigator.languages) {
@@ -20,7 +21,7 @@ function initial(): Language {
 export const language = signal<Language>(initial());
 
 export function setLanguage(to: Language): void {
-  localStorage.setItem(KEY, to);
+  lasting.setItem(KEY, to);
   language.value = to;
 }
 

@@ -1,12 +1,12 @@
 // One text: an answer while typing, how sure, and which clause says what.
 import { signal } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { analyze, info, ServiceError } from "./api.ts";
+import { analyze, hasKey, info, ServiceError } from "./api.ts";
 import { clauses } from "./clauses.ts";
 import { number, percent, t } from "./i18n.ts";
 import { Bar, CopyButton, Probabilities, Tag } from "./parts.tsx";
 import { type Answer, isProblem, type Problem, SIGNS } from "./sentiment.ts";
-import { curl, python } from "./snippets.ts";
+import { curl, KEY_VARIABLE, python } from "./snippets.ts";
 import { remember } from "./store.ts";
 
 const PAUSE_MS = 250; // after the last key, before asking
@@ -171,9 +171,10 @@ function Shown({ result }: { result: Result }) {
         </>
       )}
       <div class="row">
-        <CopyButton text={() => curl(base, text)}>{t("copyCurl")}</CopyButton>
-        <CopyButton text={() => python(base, text)}>{t("copyPython")}</CopyButton>
+        <CopyButton text={() => curl(base, text, hasKey())}>{t("copyCurl")}</CopyButton>
+        <CopyButton text={() => python(base, text, hasKey())}>{t("copyPython")}</CopyButton>
       </div>
+      {hasKey() && <p class="hint">{t("copyKey", { variable: KEY_VARIABLE })}</p>}
     </>
   );
 }

@@ -90,27 +90,40 @@ function Preferences() {
   );
 }
 
+/** What a header can carry. */
+const SENDABLE = /^[\x21-\x7e]+$/;
+
 /** Asks for the API key when the service wants one. */
 function KeyDialog() {
   const dialog = useRef<HTMLDialogElement>(null);
   const [key, setKey] = useState("");
-  const answer = keyWanted.value;
+  const [wrong, setWrong] = useState(false);
+  const wanted = keyWanted.value;
   useEffect(() => {
-    if (answer) dialog.current?.showModal();
-  }, [answer]);
-  if (!answer) return null;
+    setWrong(wanted?.refused ?? false);
+    if (wanted) dialog.current?.showModal();
+  }, [wanted]);
+  if (!wanted) return null;
+  const { answer } = wanted;
   return (
     <dialog ref={dialog} aria-labelledby="key-title" onCancel={() => answer()}>
       <form
         method="dialog"
         onSubmit={(event) => {
           event.preventDefault();
-          if (key.trim()) answer(key.trim());
+          const given = key.trim();
+          if (SENDABLE.test(given)) answer(given);
+          else setWrong(given !== "");
           setKey("");
         }}
       >
         <h2 id="key-title">{t("keyTitle")}</h2>
         <p class="hint">{t("keyHint")}</p>
+        {wrong && (
+          <p class="alert" role="alert">
+            {t("keyWrong")}
+          </p>
+        )}
         <label for="api-key">{t("key")}</label>
         <input
           id="api-key"

@@ -1,18 +1,24 @@
-// The same request as a command and as a program, to copy.
+// The same request as a command and as a program, to copy. A key is named, never copied: what is copied is passed on.
 const PATH = "api/v1/sentiment/analyze";
+/** The environment variable that holds the key. */
+export const KEY_VARIABLE = "API_KEY";
 
-export function curl(base: string, text: string): string {
+export function curl(base: string, text: string, keyed: boolean): string {
   const body = JSON.stringify({ text }).replaceAll("'", "'\\''");
-  return `curl -sS '${base}${PATH}' \\\n  -H 'Content-Type: application/json' \\\n  -d '${body}'`;
+  const lines = [`curl -sS '${base}${PATH}'`, "-H 'Content-Type: application/json'", `-d '${body}'`];
+  if (keyed) lines.splice(1, 0, `-H "Authorization: Bearer $${KEY_VARIABLE}"`);
+  return lines.join(" \\\n  ");
 }
 
-export function python(base: string, text: string): string {
+export function python(base: string, text: string, keyed: boolean): string {
   // A JSON string is a Python string, once characters above the basic plane are no surrogate pairs.
+  const key = keyed ? `, "Authorization": "Bearer " + os.environ["${KEY_VARIABLE}"]` : "";
   return [
-    "import json, urllib.request",
+    `import json, ${keyed ? "os, " : ""}urllib.request`,
     "",
+    `headers = {"Content-Type": "application/json"${key}}`,
     `body = json.dumps({"text": ${JSON.stringify(text)}}).encode()`,
-    `request = urllib.request.Request(${JSON.stringify(base + PATH)}, body, {"Content-Type": "application/json"})`,
+    `request = urllib.request.Request(${JSON.stringify(base + PATH)}, body, headers)`,
     "with urllib.request.urlopen(request) as answer:",
     '    print(json.load(answer)["data"])',
   ].join("\n");

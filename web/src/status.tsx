@@ -1,6 +1,6 @@
 // What serves here and how it is, in words.
 import { useEffect, useState } from "preact/hooks";
-import { info, loadInfo } from "./api.ts";
+import { info, loadInfo, ServiceError } from "./api.ts";
 import { dateTime, locale, number, percent, t } from "./i18n.ts";
 
 const EVERY_MS = 3000;
@@ -37,13 +37,16 @@ export function Status() {
   const [error, setError] = useState("");
   useEffect(() => {
     let stopped = false;
+    let first = true;
     const tick = async () => {
+      const ask = first; // for a key when the view is opened, not again and again
+      first = false;
       try {
         setFigures(await read());
+        await loadInfo(ask); // each time: another version may answer meanwhile
         setError("");
-        if (!info.value) await loadInfo();
-      } catch {
-        setError(t("offline"));
+      } catch (cause) {
+        setError(cause instanceof ServiceError ? cause.message : t("offline"));
       }
       if (!stopped) timer = setTimeout(tick, EVERY_MS);
     };

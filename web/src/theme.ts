@@ -1,16 +1,18 @@
 // Light, dark, or as the system says.
+import { lasting } from "./storage.ts";
+
 export type Theme = "auto" | "light" | "dark";
 const KEY = "sentiment.theme";
 
 export function storedTheme(): Theme {
-  const stored = localStorage.getItem(KEY);
+  const stored = lasting.getItem(KEY);
   const theme = stored === "light" || stored === "dark" ? stored : "auto";
   document.documentElement.dataset.theme = theme;
   return theme;
 }
 
 export function storeTheme(theme: Theme): void {
-  localStorage.setItem(KEY, theme);
+  lasting.setItem(KEY, theme);
   document.documentElement.dataset.theme = theme;
 }
 

@@ -34,6 +34,7 @@ export const WORDS = {
   ],
   key: ["密钥", "Key"],
   use: ["使用", "Use"],
+  keyWrong: ["这个密钥无效，请检查后重试。", "This key is not valid. Check it and try again."],
   keyMissing: ["没有有效的密钥，服务不回答。", "Without a valid key the service does not answer."],
 
   liveTitle: ["这句话是什么态度？", "How does this text feel?"],
@@ -63,6 +64,10 @@ export const WORDS = {
   clausesHint: ["每个分句单独判断。", "Each clause is judged on its own."],
   copyCurl: ["复制为 curl", "Copy as curl"],
   copyPython: ["复制为 Python", "Copy as Python"],
+  copyKey: [
+    "密钥不会被复制：运行前请把它放进环境变量 {variable}。",
+    "The key is not copied: put it into the environment variable {variable} before you run this.",
+  ],
 
   historyHint: [
     "只保存在这个浏览器里，服务器不留存；最多 {most} 条。",
@@ -146,6 +151,10 @@ export const WORDS = {
   tooManyRows: ["超过 {rows} 行。请拆成几个文件。", "it has more than {rows} rows. Split it."],
   tooMuchText: ["文字总量超过 2.6 亿字。请拆成几个文件。", "it holds more than 268 million characters. Split it."],
   unreadable: ["无法读取。", "it cannot be read."],
+  readerLost: [
+    "读取文件的程序没能加载：连接断了，或者服务已更新。请重试，或刷新页面。",
+    "the part that reads files did not load: the connection was lost, or the service was updated. Try again, or reload the page.",
+  ],
   previewOf: ["预览：{file}", "Preview of {file}"],
   preview: ["预览", "Preview"],
   macros: [
@@ -203,6 +212,10 @@ export const WORDS = {
   export_json: ["JSON", "JSON"],
   writing: ["正在写入…", "Writing…"],
   saved: ["已保存 {name}（{n} 条）", "Saved {name} ({n} rows)"],
+  notSaved: [
+    "没有保存（{why}）。请重试，或刷新页面。",
+    "Not saved ({why}). Try again, or reload the page.",
+  ],
   fileSuffix: ["情感", "sentiment"],
   positiveProbability: ["积极概率", "Positive probability"],
   results: ["结果", "Results"],
@@ -227,5 +240,9 @@ export const WORDS = {
   dateColumn: ["日期列", "Date column"],
   categoryColumn: ["类别列", "Category column"],
   others: ["其他", "Others"],
+  chartsLost: [
+    "图表没能加载：连接断了，或者服务已更新。请重试，或刷新页面。",
+    "The charts did not load: the connection was lost, or the service was updated. Try again, or reload the page.",
+  ],
   asNumbers: ["查看数字", "As numbers"],
 } as const satisfies Record<string, readonly [string, string]>;

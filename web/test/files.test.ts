@@ -157,6 +157,9 @@ test("CSV: a mark for Excel, and nothing that runs", () => {
   assert.ok(text.startsWith("\ufeff编号,日期,text,情感"));
   for (const cell of HOSTILE.slice(0, 7)) assert.equal(harmless(cell)[0], "'");
   for (const cell of ["＝1+1", "－1", "＠SUM(A1)", "\n=1"]) assert.equal(harmless(cell)[0], "'");
+  // Where a spreadsheet takes another delimiter, cells begin elsewhere.
+  assert.equal(harmless("好;=1+1;@x\n+1\t－1"), "好;'=1+1;'@x\n'+1\t'－1");
+  assert.equal(harmless("好\r\n第二行; 好 = 好"), "好\r\n第二行; 好 = 好");
   assert.equal(harmless("-5"), "-5");
   assert.equal(harmless("-5.25"), "-5.25");
   assert.doesNotMatch(text, /(^|,|\n)"?[=+@\t]/);

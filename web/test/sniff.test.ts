@@ -25,6 +25,9 @@ test("encodings", () => {
   assert.equal(sniffEncoding(utf16("id,text\n1,好评\n", false)), "utf-16le");
   assert.equal(sniffEncoding(utf16("id,text\n1,好评\n", true)), "utf-16be");
   assert.equal(sniffEncoding(utf8("好评\0很好\n一般")), "utf-8", "a stray NUL is no UTF-16");
+  const gbk = [0xd6, 0xca, 0xc1, 0xbf, 0xba, 0xdc, 0xb2, 0xee, 0x0a]; // 质量很差
+  assert.equal(sniffEncoding(Uint8Array.of(...utf8("评论\n很好\n还行\n不错\n满意\n太差了\n一般\n推荐给大家\n"), ...gbk)), "utf-8", "one line of another encoding");
+  assert.equal(sniffEncoding(Uint8Array.of(...gbk, ...gbk, ...gbk, ...utf8("太差了\n"))), "gb18030", "and the other way round");
   assert.equal(sniffEncoding(utf8("好评").subarray(0, 4)), "utf-8", "a character cut by the sample's end");
 });
 

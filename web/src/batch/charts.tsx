@@ -4,11 +4,14 @@ import { language, number, percent, t } from "../i18n.ts";
 import { Tag } from "../parts.tsx";
 import { LABELS } from "../sentiment.ts";
 import { isDark } from "../theme.ts";
-import type { Drawing, Series } from "./draw.ts";
+import type * as draw from "./draw.ts";
 import { download } from "./exporting.tsx";
 import { categoryColumns, columnType } from "./sniff.ts";
 import * as stats from "./stats.ts";
 import type { TableData } from "./table-data.ts";
+
+type Library = typeof draw;
+type Series = draw.Series;
 
 interface Props {
   data: TableData;
@@ -28,6 +31,13 @@ export function Charts({ data, rows, tick, finished }: Props) {
   );
   const [date, setDate] = useState(dates[0] ?? -1);
   const [category, setCategory] = useState(categories[0] ?? -1);
+  const [library, setLibrary] = useState<Library | null>(null);
+  const [lost, setLost] = useState(false);
+  const load = () => {
+    setLost(false);
+    import("./draw.ts").then(setLibrary, () => setLost(true));
+  };
+  useEffect(load, []);
   const of = (make: () => Series) => useMemo(make, [data, rows, tick, language.value, date, category]);
 
   const shares = of(() => {
@@ -44,20 +54,28 @@ export function Charts({ data, rows, tick, finished }: Props) {
 
   return (
     <div class="charts">
-      <Chart title={t("distribution")} series={shares} />
-      <Chart title={t("confidenceHistogram")} series={sure} />
+      {lost && (
+        <p class="alert row" role="alert">
+          {t("chartsLost")}
+          <button type="button" onClick={load}>
+            {t("retryNow")}
+          </button>
+        </p>
+      )}
+      <Chart library={library} title={t("distribution")} series={shares} />
+      <Chart library={library} title={t("confidenceHistogram")} series={sure} />
       {date >= 0 && (
-        <Chart title={t("overTime")} series={time}>
+        <Chart library={library} title={t("overTime")} series={time}>
           <Pick name={t("dateColumn")} value={date} columns={dates} data={data} onChange={setDate} />
         </Chart>
       )}
       {category >= 0 && (
-        <Chart title={t("byCategory")} series={classes}>
+        <Chart library={library} title={t("byCategory")} series={classes}>
           <Pick name={t("categoryColumn")} value={category} columns={categories} data={data} onChange={setCategory} />
         </Chart>
       )}
-      <Chart title={t("byLength")} series={lengths} />
-      <Words data={data} rows={rows} ready={finished} />
+      <Chart library={library} title={t("byLength")} series={lengths} />
+      <Words library={library} data={data} rows={rows} ready={finished} />
       <Extremes data={data} rows={rows} tick={tick} />
     </div>
   );
@@ -81,9 +99,10 @@ function Pick(props: { name: string; value: number; columns: number[]; data: Tab
   );
 }
 
-function Chart({ title, series, children }: { title: string; series: Series; children?: preact.ComponentChildren }) {
+function Chart(props: { library: Library | null; title: string; series: Series; children?: preact.ComponentChildren }) {
+  const { library, title, series, children } = props;
   const box = useRef<HTMLDivElement>(null);
-  const [drawing, setDrawing] = useState<Drawing | null>(null);
+  const [drawing, setDrawing] = useState<draw.Drawing | null>(null);
   const [theme, setTheme] = useState(isDark);
   useEffect(() => {
     const follow = () => setTheme(isDark());
@@ -96,18 +115,11 @@ function Chart({ title, series, children }: { title: string; series: Series; chi
     };
   }, []);
   useEffect(() => {
-    let made: Drawing | undefined;
-    let gone = false;
-    void import("./draw.ts").then(({ Drawing }) => {
-      if (gone) return;
-      made = new Drawing(box.current!);
-      setDrawing(made);
-    });
-    return () => {
-      gone = true;
-      made?.close();
-    };
-  }, []);
+    if (!library) return undefined;
+    const made = new library.Drawing(box.current!);
+    setDrawing(made);
+    return () => made.close();
+  }, [library]);
   useEffect(() => drawing?.show(title, series, theme), [drawing, title, series, theme]);
   const name = title.replace(/\s+/g, "-");
   return (
@@ -176,7 +188,7 @@ function describe(title: string, series: Series): string {
   return `${title}. ${parts.slice(0, 20).join(", ")}`;
 }
 
-function Words({ data, rows, ready }: { data: TableData; rows: Uint32Array; ready: boolean }) {
+function Words({ library, data, rows, ready }: { library: Library | null; data: TableData; rows: Uint32Array; ready: boolean }) {
   const [series, setSeries] = useState<Series>({ words: [] });
   const [texts, setTexts] = useState(0);
   useEffect(() => {
@@ -198,7 +210,7 @@ function Words({ data, rows, ready }: { data: TableData; rows: Uint32Array; read
   }, [data, rows, ready]);
   return (
     <div>
-      <Chart title={t("separatingWords")} series={series} />
+      <Chart library={library} title={t("separatingWords")} series={series} />
       <p class="hint">{ready ? t("wordsHint", { n: number(texts) }) : t("wordsLater")}</p>
     </div>
   );

@@ -23,7 +23,8 @@ const COLOURS: Record<"light" | "dark", Record<Label, string>> = {
 };
 /** Each label has a pattern beside its colour; the page itself says what a chart shows. */
 const PATTERNS = { enabled: true, label: { enabled: false }, decal: { show: true } };
-const FONT = 'system-ui, "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", sans-serif';
+/** Without quotes, which ECharts would not escape in an SVG's attributes. */
+const FONT = "system-ui, PingFang SC, Microsoft YaHei, Noto Sans CJK SC, sans-serif";
 
 export class Drawing {
   #chart: echarts.ECharts;

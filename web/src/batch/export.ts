@@ -35,9 +35,13 @@ export interface Table {
 
 const XLSX_CELL = 32_767;
 
-/** Keeps a spreadsheet from running a cell: OWASP's rule, full width included; a plain number stays a number. */
+/**
+ * Keeps a spreadsheet from running a cell: OWASP's rule, full width included; a plain number stays a number.
+ * Also inside the cell: a spreadsheet that takes `;` for the delimiter begins new cells there.
+ */
 export function harmless(cell: string): string {
-  return /^[=+\-@\t\r\n＝＋－＠]/.test(cell) && !/^-?\d+(\.\d+)?$/.test(cell) ? `'${cell}` : cell;
+  if (/^-?\d+(\.\d+)?$/.test(cell)) return cell;
+  return cell.replace(/^(?=[=+\-@\t\r\n＝＋－＠])|(?<=[;\t\r\n])(?=[=+\-@＝＋－＠])/g, "'");
 }
 
 function quoted(cell: string): string {

@@ -39,7 +39,7 @@ async function write(data: TableData, rows: Uint32Array, format: FileFormat): Pr
     const file = new Promise<Blob>((resolve, reject) => {
       worker.onmessage = ({ data: answer }: MessageEvent<FromWriter>) =>
         answer.type === "file" ? resolve(answer.file) : reject(new Error(answer.message));
-      worker.onerror = (event) => reject(new Error(event.message));
+      worker.onerror = (event) => reject(new Error(event.message ?? t("offline")));
     });
     say({ type: "begin", format, columns: data.columns, words: headings() });
     for (let at = 0; at < rows.length; at += CHUNK) {
@@ -73,7 +73,7 @@ export function ExportButtons({ data, rows }: { data: TableData; rows: Uint32Arr
       download(await write(data, rows, format), name);
       say(t("saved", { name, n: number(rows.length) }));
     } catch (error) {
-      say(String(error));
+      say(t("notSaved", { why: error instanceof Error ? error.message : String(error) }));
     } finally {
       setBusy(null);
     }

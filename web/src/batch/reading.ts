@@ -35,7 +35,7 @@ export class Reading {
     this.#worker = new Worker(new URL(`./${PARSE_WORKER}`, import.meta.url), { type: "module" });
     this.#worker.onmessage = ({ data }: MessageEvent<FromReader>) => this.#hear(data);
     // Out of memory, for one: the page lives on.
-    this.#worker.onerror = (event) => this.#refuse("unreadable", event.message);
+    this.#worker.onerror = ({ message }) => (message ? this.#refuse("unreadable", message) : this.#refuse("readerLost", ""));
     if (!format) this.#say({ type: "open", file });
   }
 

@@ -9,17 +9,15 @@ export function sniffEncoding(bytes: Uint8Array): Encoding {
   // Line ends, digits and Latin letters of UTF-16 have a zero byte on the same side; a stray NUL has not.
   if (Math.max(...zeros) > bytes.length / 20 && Math.min(...zeros) * 4 < Math.max(...zeros))
     return zeros[1]! > zeros[0]! ? "utf-16le" : "utf-16be";
-  return decodes(bytes, "utf-8") || !decodes(bytes, "gb18030") ? "utf-8" : "gb18030";
+  // Text of one reads as next to nothing in the other, so a few lines of another encoding don't decide.
+  return readable(bytes, "utf-8") || !readable(bytes, "gb18030") ? "utf-8" : "gb18030";
 }
 
-function decodes(bytes: Uint8Array, encoding: Encoding): boolean {
-  try {
-    // stream: the sample may end inside a character.
-    new TextDecoder(encoding, { fatal: true }).decode(bytes, { stream: true });
-    return true;
-  } catch {
-    return false;
-  }
+function readable(bytes: Uint8Array, encoding: Encoding): boolean {
+  // stream: the sample may end inside a character.
+  const text = new TextDecoder(encoding).decode(bytes, { stream: true });
+  const count = (what: RegExp) => text.match(what)?.length ?? 0;
+  return count(/\ufffd/g) * 2 <= count(/[^\0-\x7f\ufffd]/g);
 }
 
 /** The delimiter that cuts most lines into the same number of cells; none when no one does. */

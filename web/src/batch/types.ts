@@ -18,7 +18,8 @@ export type Refusal =
   | "zipBomb"
   | "tooManyRows"
   | "tooMuchText"
-  | "unreadable";
+  | "unreadable"
+  | "readerLost"; // the worker itself was not there to load
 
 export interface Format {
   kind: Kind;

@@ -1,0 +1,1 @@
+var r=Object.defineProperty;var a=(o,e)=>{for(var t in e)r(o,t,{get:e[t],enumerable:!0})};function s(o){try{return window[o]}catch{let e=new Map;return{getItem:t=>e.get(t)??null,setItem:(t,n)=>{e.set(t,n)}}}}var i=s("localStorage"),c=s("sessionStorage");export{a,i as b,c};
