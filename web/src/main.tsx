@@ -157,5 +157,6 @@ for (const type of ["dragover", "drop"] as const)
   });
 
 storedTheme();
-void loadInfo().catch(() => undefined); // each view says by itself what does not answer
+// Each view says by itself what does not answer; Status asks for a key by itself, and once is enough.
+void loadInfo(view.value !== "status").catch(() => undefined);
 render(<App />, document.getElementById("app")!);
