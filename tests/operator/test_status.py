@@ -67,6 +67,7 @@ def test_all_is_well() -> None:
 CRASHED = {"exitCode": 2, "message": "QUEUE_LIMIT: too small\n"}
 CRASH = waiting("server", "CrashLoopBackOff", "back-off", CRASHED)
 OOM = waiting("server", "CrashLoopBackOff", "back-off", {"reason": "OOMKilled", "exitCode": 137})
+INSTALLED = {"name": "model", "state": {"terminated": {"exitCode": 0, "message": "{}"}}}
 CRASHING = saw(STARTING, pods=[pod(containerStatuses=[CRASH])])
 NO_IMAGE = waiting("model", "ImagePullBackOff", "no x")
 PENDING = child("PersistentVolumeClaim", "reviews-models", status={"phase": "Pending"})
@@ -365,18 +366,43 @@ def test_time_changes_only_with_the_status() -> None:
 
 
 def test_events_come_on_transitions_only() -> None:
-    starting = status_of(saw(STARTING))
-    ready = status_of(saw(GOOD), starting)
+    starting = status_of(saw(STARTING), now="1")
+    ready = status_of(saw(GOOD), starting, now="2")
     assert transition({}, starting) is None
     assert transition(status_of(saw()), starting) is None, "one step of a start to the next"
-    refused = status_of(saw(problems=[Finding("ApplyFailed", "no")]))
+    refused = status_of(saw(problems=[Finding("ApplyFailed", "no")]), now="1")
     assert transition({}, refused) == ("Warning", "ApplyFailed", "no")
-    assert transition(starting, ready) == ("Normal", "Ready", "1 pod answers.")
+    allowed = status_of(saw(GOOD), refused, now="2")
+    assert transition(refused, allowed) == ("Normal", "Ready", "1 pod answers.")
     assert transition(ready, ready) is None
-    crashed = status_of(saw(STARTING, pods=[pod(containerStatuses=[CRASH])]), ready)
+    crashed = status_of(saw(STARTING, pods=[pod(containerStatuses=[CRASH])]), ready, now="3")
     found = transition(ready, crashed)
     assert found is not None
     assert found[:2] == ("Warning", "CrashLoopBackOff")
+
+
+def test_the_end_of_an_ordinary_start_is_no_event_and_a_recovery_is() -> None:
+    first = status_of(saw(), now="1")
+    installed = status_of(saw(STARTING, pods=[pod(initContainerStatuses=[INSTALLED])]), first, now="2")
+    ready = status_of(saw(GOOD), installed, now="3")
+    assert [transition(*pair) for pair in (({}, first), (first, installed), (installed, ready))] == [None] * 3
+    lost = status_of(saw(STARTING), ready, now="4")
+    back = status_of(saw(GOOD), lost, now="5")
+    assert transition(ready, lost) == ("Normal", "Starting", "0 of 1 pods answer.")
+    assert transition(lost, back) == ("Normal", "Ready", "1 pod answers.")
+
+
+def test_a_start_with_trouble_is_told_to_its_end() -> None:
+    first = status_of(saw(), now="1")
+    crashing = status_of(CRASHING, first, now="2")
+    again = status_of(saw(STARTING), crashing, now="3")
+    ready = status_of(saw(GOOD), again, now="4")
+    told = [transition(*pair) for pair in ((first, crashing), (crashing, again), (again, ready))]
+    assert [event and event[:2] for event in told] == [
+        ("Warning", "CrashLoopBackOff"),
+        ("Normal", "Starting"),
+        ("Normal", "Ready"),
+    ]
 
 
 def test_a_long_message_is_cut() -> None:

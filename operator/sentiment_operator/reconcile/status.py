@@ -122,20 +122,31 @@ def _condition(kind: str, state: State, generation: int, before: Manifest | None
 def transition(before: Manifest, after: Manifest) -> tuple[str, str, str] | None:
     """(event type, reason, message) when Ready, or else Degraded, changed status or reason; else None.
 
-    Steps on the way are none: that a new object is not ready yet, that a roll-out went from one to the next.
+    Steps on the way are none: that a new object is not ready yet and then is, that a roll-out went on.
     """
     degraded, was_degraded = (_is(status, "Degraded") for status in (after, before))
     for kind in ("Ready", "Degraded"):
         old, new = condition_of({"status": before}, kind), condition_of({"status": after}, kind)
         if new is None or (old and (old["status"], old["reason"]) == (new["status"], new["reason"])):
             continue
-        if old is None and new["status"] == "False" and not degraded:
+        if _starting(before) and not degraded and (old is None or new["status"] == "True"):
             continue
         same = old is not None and old["status"] == new["status"]
         if same and _is(after, "Progressing") and not degraded and not was_degraded:
             continue
         return "Warning" if degraded else "Normal", new["reason"], new["message"]
     return None
+
+
+def _starting(status: Manifest) -> bool:
+    """Neither ready nor in trouble since the first status: no other condition is older."""
+    conditions = status.get("conditions", ())
+    first_time = min((condition["lastTransitionTime"] for condition in conditions), default="")
+    return all(
+        condition["status"] == "False" and condition["lastTransitionTime"] == first_time
+        for condition in conditions
+        if condition["type"] in ("Ready", "Degraded")
+    )
 
 
 def _is(status: Manifest, kind: str) -> bool:
