@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 from sentiment_service import tracing
+from sentiment_service.engine.catalogue import Catalogue
 from sentiment_service.engine.runtime import Runtime
 from sentiment_service.engine.scheduler import Scheduler, Scheduling, Status
 from sentiment_service.metrics import RequestMetrics
@@ -26,7 +27,8 @@ class Service:
     def __init__(self, settings: Settings, scheduler: Scheduling, model: Model | None) -> None:
         self.settings = settings
         self.scheduler = scheduler
-        self.runtime = Runtime(scheduler, model)
+        self.models = Catalogue(settings.packages)
+        self.runtime = Runtime(scheduler, {self.models.default: model} if model else None)
 
     @property
     def status(self) -> Status:
@@ -44,7 +46,8 @@ class Service:
 def create_app(
     settings: Settings, scheduler: Scheduling | None = None, *, model: Model | None = None
 ) -> FastAPI:
-    """The app. Without a `scheduler` it has its own, which lives as long as the app does."""
+    """The app. Without a `scheduler` it has its own, which lives as long as the app does. `model`: the
+    default one's tokeniser, when it was read before."""
     from sentiment_service.api import errors, inference, info, openapi, pages, probes, routes, stream
     from sentiment_service.api.guard import Guard
     from sentiment_service.api.keys import KeyRing

@@ -124,7 +124,7 @@ class WorkerServer(_Server):
             return self._app
         model = None
         with contextlib.suppress(Exception):  # no package yet: each worker reads it when there is one
-            model = Model.read(self._settings.package_dir.resolve())
+            model = Model.read(next(iter(self._settings.packages.values())).resolve())
         return create_app(self._settings, self._scheduler, model=model)
 
     def _stop(self) -> None:

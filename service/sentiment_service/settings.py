@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -10,6 +11,7 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator, m
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 BUNDLED_MODEL = Path(__file__).parent / "bundled"
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", re.ASCII)
 
 Level = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
@@ -39,6 +41,11 @@ class Settings(BaseSettings):
         pattern=r"^([A-Za-z0-9_-][A-Za-z0-9._-]*)?$",
         description="package inside MODEL_DIR; empty: MODEL_DIR itself is the package",
     )
+    models: str = Field(
+        default="",
+        description="several models in place of MODEL_DIR: `name=directory`, separated by commas; requests "
+        "choose one by its name, the first is for those that name none",
+    )
     engine: Literal["auto", "openvino", "torch"] = Field(
         default="auto",
         description="what runs the model; auto: openvino for a package, torch for a checkpoint",
@@ -54,7 +61,9 @@ class Settings(BaseSettings):
     drain_seconds: float = Field(
         default=3, ge=0, description="on SIGTERM: seconds still accepting while not ready, before stopping"
     )
-    warm_up: bool = Field(default=False, description="load the model at start, not at the first request")
+    warm_up: bool = Field(
+        default=False, description="load the model (of several: the first) at start, not at the first request"
+    )
     idle_unload_seconds: float = Field(default=0, ge=0, description="unload after this idle time; 0: never")
     memory_soft_limit_bytes: int = Field(
         default=0,
@@ -78,6 +87,19 @@ class Settings(BaseSettings):
         default=None, description="also log to this file, rotated at 50 MB, 10 kept; empty: stdout alone"
     )
 
+    @field_validator("models")
+    @classmethod
+    def _models(cls, value: str) -> str:
+        names = []
+        for entry in _split(value):
+            name, _, directory = entry.partition("=")
+            if not (_NAME.fullmatch(name) and directory):
+                raise ValueError(f"{entry[:80]!r} is no name=directory")
+            names.append(name)
+        if len(set(names)) != len(names):
+            raise ValueError("a name is given twice")
+        return value
+
     @field_validator("cors_allow_origins")
     @classmethod
     def _origins(cls, value: str) -> str:
@@ -100,8 +122,14 @@ class Settings(BaseSettings):
         return self
 
     @property
-    def package_dir(self) -> Path:
-        return self.model_dir / self.model_name if self.model_name else self.model_dir
+    def packages(self) -> dict[str, Path]:
+        """Where each model is, by the name that requests choose it by; the first is the default.
+
+        One alone need not have a name."""
+        given = (entry.partition("=") for entry in _split(self.models))
+        several = {name: Path(directory) for name, _, directory in given}
+        alone = self.model_dir / self.model_name if self.model_name else self.model_dir
+        return several or {self.model_name: alone}
 
     @property
     def cors_origins(self) -> list[str]:

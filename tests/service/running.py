@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from typing import Any, TypeVar
 
 import httpx
 import psutil
+from prometheus_client.parser import text_string_to_metric_families
 
 ANALYZE = "/api/v1/sentiment/analyze"
 _PATIENCE_SECONDS = 30.0
@@ -64,14 +64,14 @@ class Running:
     def ready(self) -> bool:
         return self.http.get("/readyz").status_code == 200
 
-    def metric(self, name: str) -> float:
-        """The value of one series, named as in the text format; 0 when it is not there."""
-        text = self.http.get("/metrics").text
-        found = re.search(rf"^{re.escape(name)} (\S+)$", text, re.MULTILINE)
-        return float(found[1]) if found else 0.0
+    def metric(self, name: str, **labels: str) -> float:
+        """The sum of the series of that name with these labels; 0 when there is none."""
+        families = text_string_to_metric_families(self.http.get("/metrics").text)
+        samples = [sample for family in families for sample in family.samples]
+        return sum(one.value for one in samples if one.name == name and labels.items() <= one.labels.items())
 
     def requests(self, status: int = 200) -> float:
-        return self.metric(f'structbert_requests_total{{endpoint="{ANALYZE}",status="{status}"}}')
+        return self.metric("structbert_requests_total", endpoint=ANALYZE, status=str(status))
 
     def terminate(self) -> int:
         self._process.send_signal(signal.SIGTERM)

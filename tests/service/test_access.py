@@ -167,4 +167,4 @@ def test_behind_a_path_prefix(serve: Serve, keys_file: Path, prefix: str) -> Non
     assert_error(client.post(prefix + ANALYZE, content=b"x" * 1025, headers=key), 413, "payload_too_large")
     assert client.get(prefix + "/v2/models/other", headers=key).json().keys() == {"error"}
     assert client.get(prefix + "/openapi.json").json()["servers"] == [{"url": "/sentiment"}]
-    assert f'endpoint="{ANALYZE}",status="200"' in client.get(prefix + "/metrics").text
+    assert f'endpoint="{ANALYZE}",model="",status="200"' in client.get(prefix + "/metrics").text

@@ -161,8 +161,12 @@ def test_infer_is_counted_under_one_label(client: TestClient) -> None:
     client.post(INFER, json=request("好"))
     client.post("/v2/models/other/infer", json=request("好"))
     metrics = client.get("/metrics").text
-    assert 'structbert_requests_total{endpoint="/v2/models/{name}/infer",status="200"} 1.0' in metrics
-    assert 'structbert_requests_total{endpoint="/v2/models/{name}/infer",status="404"} 1.0' in metrics
+    assert (
+        'structbert_requests_total{endpoint="/v2/models/{name}/infer",model="",status="200"} 1.0' in metrics
+    )
+    assert (
+        'structbert_requests_total{endpoint="/v2/models/{name}/infer",model="",status="404"} 1.0' in metrics
+    )
 
 
 def test_without_a_package_the_model_is_unavailable(serve: Serve, tmp_path: Any) -> None:

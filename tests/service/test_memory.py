@@ -57,6 +57,13 @@ def test_once_out_it_always_comes_back(used: int, loaded: bool, idle: bool, trim
     raise AssertionError("it stayed out")
 
 
+@pytest.mark.parametrize(
+    ("excess", "count"), [(-5, 0), (0, 0), (1, 1), (10, 1), (11, 2), (30, 2), (31, 3), (999, 3)]
+)
+def test_as_many_idle_models_go_as_are_needed(excess: int, count: int) -> None:
+    assert memory.how_many_go(excess, [10, 20, 30]) == count
+
+
 def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)

@@ -92,7 +92,7 @@ def test_streams_are_no_part_of_the_average_time(client: TestClient) -> None:
     health = client.get("/health").json()
     assert (health["total_requests"], health["avg_response_time_ms"]) == (1, 0)
     metrics = client.get("/metrics").text
-    assert f'structbert_requests_total{{endpoint="{STREAM}",status="200"}} 1.0' in metrics
+    assert f'structbert_requests_total{{endpoint="{STREAM}",model="",status="200"}} 1.0' in metrics
     assert "structbert_request_latency_seconds_count{" not in metrics
 
 

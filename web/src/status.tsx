@@ -26,10 +26,13 @@ async function read(): Promise<Figures> {
   return { health, metrics: parseMetrics(response.ok ? await response.text() : "") };
 }
 
-/** The samples without labels of the Prometheus text format. */
+/** The samples of the Prometheus text format by name, summed over their labels. */
 export function parseMetrics(text: string): Map<string, number> {
-  const found = text.matchAll(/^([a-z_]+) ([-+.\deE]+)$/gm);
-  return new Map([...found].map(([, name, value]) => [name!, Number(value)]));
+  const sums = new Map<string, number>();
+  for (const [, name, value] of text.matchAll(/^([a-z_]+)(?:\{.*\})? ([-+.\deE]+)$/gm)) {
+    sums.set(name!, (sums.get(name!) ?? 0) + Number(value));
+  }
+  return sums;
 }
 
 export function Status() {

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from sentiment_service.engine.batcher import ClosedError, QueueFullError
+from sentiment_service.engine.catalogue import UnknownModelError
 from sentiment_service.engine.lifecycle import ModelUnavailableError
 from sentiment_service.engine.process import EngineFailedError
 from sentiment_service.logs import log_error
@@ -49,6 +50,8 @@ def from_exception(error: Exception) -> ApiError:
                 "too many texts are waiting; try again later",
                 headers={"Retry-After": str(error.retry_after)},
             )
+        case UnknownModelError():
+            return ApiError(404, "unknown_model", str(error))
         case ModelUnavailableError():
             return ApiError(503, "model_unavailable", str(error), headers={"Retry-After": "5"})
         case EngineFailedError():
@@ -131,6 +134,7 @@ def install(app: FastAPI) -> None:
     for kind in (
         ApiError,
         QueueFullError,
+        UnknownModelError,
         ModelUnavailableError,
         EngineFailedError,
         ClosedError,

@@ -111,7 +111,8 @@ class Guard:
                 await self._admit(exchange, scope, headers, receive)
             finally:
                 seconds = None if path in self._streams else time.perf_counter() - begin
-                metrics.request_ended(endpoint, exchange.status, seconds)
+                # The route says which model it is, as soon as it knows.
+                metrics.request_ended(endpoint, exchange.status, seconds, state.get("model", ""))
         finally:
             self._budget.release(exchange)
 

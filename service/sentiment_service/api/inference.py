@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -34,12 +32,9 @@ from sentiment_service.api.probes import unready
 from sentiment_service.api.routes import log_batch, problem_of
 from sentiment_service.api.schemas import error_responses
 from sentiment_service.app import Service
-from sentiment_service.engine.checkpoint import CONFIG
 from sentiment_service.engine.decide import Prediction
-from sentiment_service.engine.files import MANIFEST, engine_of
-from sentiment_service.engine.lifecycle import ModelUnavailableError
-from sentiment_service.engine.package import Manifest, ModelPackage
-from sentiment_service.engine.protocol import ModelLoadError
+from sentiment_service.engine.files import engine_of
+from sentiment_service.engine.package import Manifest
 
 _MODEL = "/v2/models/{name}"
 _VERSION = "/v2/models/{name}/versions/{version}"
@@ -101,37 +96,28 @@ def tensor(name: str, predictions: Sequence[Prediction]) -> ResponseOutput:
     return ResponseOutput(name=name, shape=[len(predictions), *rest], datatype=datatype, data=data)
 
 
-class _Model:
-    """The package that this server serves, whether it is loaded or not."""
+class _Models:
+    """The packages that this server serves, whether they are loaded or not."""
 
     def __init__(self, service: Service) -> None:
         self._settings = service.settings
         self._service = service
 
-    def find(self, name: str, version: str | None) -> Manifest:
-        directory = self._settings.package_dir.resolve()
-        try:
-            plain = not (directory / MANIFEST).exists() and (directory / CONFIG).exists()
-            status = (directory / (CONFIG if plain else MANIFEST)).stat()
-            manifest = _read(directory, status.st_mtime_ns, status.st_size)
-        except OSError as error:
-            raise ModelUnavailableError(f"no model package in {directory}: {error.strerror}") from error
-        except ModelLoadError as error:
-            raise ModelUnavailableError(str(error)) from error
-        if name not in (manifest.name, self._settings.model_name or manifest.name):
-            message = f"there is no model {name[:80]!r}; this server has {manifest.name!r}"
-            raise ApiError(404, "unknown_model", message)
+    def find(self, name: str, version: str | None) -> tuple[str, Manifest]:
+        """(the model as the service knows it, what its package says)."""
+        model = self._service.models.find(name)
+        manifest = self._service.models.manifest(model)
         if version not in (None, manifest.version):
             message = f"{manifest.name} has no version {str(version)[:80]!r}; it has {manifest.version!r}"
             raise ApiError(404, "unknown_version", message)
-        return manifest
+        return model, manifest
 
     def metadata(self, name: str, version: str | None) -> ModelMetadata:
-        manifest = self.find(name, version)
+        model, manifest = self.find(name, version)
         return ModelMetadata(
             name=name,
             versions=[manifest.version],
-            platform=engine_of(self._settings.engine, self._settings.package_dir.resolve()),
+            platform=engine_of(self._settings.engine, self._service.models.directory(model)),
             inputs=[TensorMetadata(name=TEXT, datatype="BYTES", shape=[-1])],
             outputs=[
                 TensorMetadata(name=output, datatype=datatype, shape=[-1, *rest])
@@ -140,8 +126,8 @@ class _Model:
         )
 
     def ready(self, name: str, version: str | None) -> Response:
-        self.find(name, version)
-        ready = not unready(self._service)
+        model, _ = self.find(name, version)
+        ready = not unready(self._service, model)
         return JSONResponse({"name": name, "ready": ready}, 200 if ready else 503)
 
     async def infer(
@@ -150,10 +136,13 @@ class _Model:
         begin = time.perf_counter()
         if "inference-header-content-length" in request.headers:
             raise _bad("tensors in binary form are not taken: send `data` in the JSON (binary_data=False)")
-        manifest = self.find(name, version)
+        model, manifest = self.find(name, version)
+        request.state.model = model
         names = names_of(body.outputs)
         texts = texts_of(body.inputs, self._settings.max_batch_items, self._settings.max_text_length)
-        predictions = await self._service.runtime.analyze(texts, bulk=len(texts) > 1, max_batch=32)
+        predictions = await self._service.runtime.analyze(
+            texts, model=model, bulk=len(texts) > 1, max_batch=32
+        )
         log_batch(
             request,
             texts,
@@ -169,14 +158,9 @@ class _Model:
         )
 
 
-@lru_cache(maxsize=2)
-def _read(directory: Path, _changed: int, _size: int) -> Manifest:
-    return ModelPackage.read(directory).manifest
-
-
 def router(service: Service) -> APIRouter:
     routes = APIRouter(tags=["open inference protocol"], route_class=JsonRoute)
-    model = _Model(service)
+    model = _Models(service)
     failed = error_responses(500, model=InferError)
     guarded = error_responses(401, 500, model=InferError)
     found = error_responses(401, 404, 500, 503, model=InferError)

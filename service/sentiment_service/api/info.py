@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from sentiment_service import __version__
 from sentiment_service.api.schemas import error_responses
@@ -31,6 +32,16 @@ class ModelInfo(BaseModel):
     accuracy: dict[str, Any]
 
 
+class Choice(BaseModel):
+    """One of the models that a request can choose by its name."""
+
+    name: str
+    default: bool
+    state: str = Field(examples=["unloaded", "loading", "loaded", "failed"])
+    model: ModelInfo | None = None
+    problem: str | None = Field(default=None, description="why it cannot answer")
+
+
 class Limits(BaseModel):
     max_text_length: int
     max_batch_items: int
@@ -42,6 +53,7 @@ class Info(BaseModel):
     started_at: str
     model: ModelInfo | None = None
     problem: str | None = None
+    models: list[Choice] = Field(default=[], description="with MODELS: all of them; `model` is the default")
     limits: Limits
 
 
@@ -55,18 +67,41 @@ def router(service: Service) -> APIRouter:
         max_body_bytes=settings.max_body_bytes,
     )
 
+    def about(name: str) -> ModelInfo:
+        directory = service.models.directory(name)
+        facts = ModelPackage.read(directory).manifest.model_dump(include=set(ModelInfo.model_fields))
+        return ModelInfo(engine=engine_of(settings.engine, directory), **facts)
+
+    def choice(name: str) -> Choice:
+        status = service.status.models[name]
+        model, problem = _or_problem(about, name)
+        return Choice(
+            name=name,
+            default=name == service.models.default,
+            state=status.state,
+            model=model,
+            problem=problem or status.reason or None,
+        )
+
     @routes.get(INFO, responses=error_responses(401, 500))
     def info() -> Info:
-        """The model's package, read anew; `problem` says why when it cannot be read."""
-        model = problem = None
-        try:
-            package = ModelPackage.read(settings.package_dir.resolve())
-            model = ModelInfo(
-                engine=engine_of(settings.engine, package.directory),
-                **package.manifest.model_dump(include=set(ModelInfo.model_fields)),
-            )
-        except ModelLoadError as error:
-            problem = str(error)
-        return Info(version=__version__, started_at=started_at, model=model, problem=problem, limits=limits)
+        """The models' packages, read anew; `problem` says why one cannot be read."""
+        model, problem = _or_problem(about, service.models.default)
+        choices = [choice(name) for name in service.models.names if name]
+        return Info(
+            version=__version__,
+            started_at=started_at,
+            model=model,
+            problem=problem,
+            models=choices,
+            limits=limits,
+        )
 
     return routes
+
+
+def _or_problem(about: Callable[[str], ModelInfo], name: str) -> tuple[ModelInfo | None, str | None]:
+    try:
+        return about(name), None
+    except ModelLoadError as error:
+        return None, str(error)

@@ -13,13 +13,13 @@ from sentiment_service.api.schemas import Health
 from sentiment_service.app import Service
 
 
-def unready(service: Service) -> str:
-    """Why requests are not welcome; empty when they are: also while the model is unloaded."""
+def unready(service: Service, model: str | None = None) -> str:
+    """Why requests to the model, else to the default one, are not welcome; empty when they are: also while
+    it is unloaded."""
     if service.draining:
         return "draining"
-    if not service.status.able:
-        return service.status.reason
-    return "" if service.status.warm else "warming up"
+    status = service.status
+    return status.problem(model) or ("" if status.default.warm else "warming up")
 
 
 def router(service: Service) -> APIRouter:
@@ -29,12 +29,12 @@ def router(service: Service) -> APIRouter:
     async def health() -> Response:
         """The article's health report; 503 when draining or when the last load failed."""
         now, figures = service.status, await service.scheduler.report()
-        status = "draining" if now.draining else "healthy" if now.able else "unhealthy"
+        status = "draining" if now.draining else "unhealthy" if now.problem() else "healthy"
         report = Health(
             status=status,
             timestamp=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             version=__version__,
-            model_loaded=now.loaded,
+            model_loaded=now.default.loaded,
             memory_usage_mb=round(figures.memory_bytes / (1 << 20), 1),
             total_requests=figures.total_requests,
             avg_response_time_ms=round(figures.average_ms, 1),
@@ -55,7 +55,9 @@ def router(service: Service) -> APIRouter:
     @routes.get("/startupz", tags=["health"], response_class=PlainTextResponse)
     async def startupz() -> PlainTextResponse:
         """Start-up is over: at once, or with WARM_UP when the first load has ended, well or not."""
-        return PlainTextResponse("ok") if service.status.warm else PlainTextResponse("warming up", 503)
+        return (
+            PlainTextResponse("ok") if service.status.default.warm else PlainTextResponse("warming up", 503)
+        )
 
     @routes.get("/metrics", tags=["health"], response_class=PlainTextResponse)
     async def metrics() -> Response:

@@ -32,7 +32,7 @@ ENDPOINTS = frozenset({ANALYZE, ANALYZE_BATCH})
 
 # A person waits for so few texts: they pass before the rows of files.
 _INTERACTIVE_ITEMS = 100
-_ERRORS = error_responses(400, 401, 408, 413, 415, 422, 429, 500, 503, 504)
+_ERRORS = error_responses(400, 401, 404, 408, 413, 415, 422, 429, 500, 503, 504)
 
 
 def problem_of(text: str, max_length: int) -> Problem | None:
@@ -57,10 +57,11 @@ def router(service: Service) -> APIRouter:
     async def analyze(body: AnalyzeRequest, request: Request) -> AnalyzeResponse:
         """Say whether one text is positive, negative or neutral."""
         begin = time.perf_counter()
+        request.state.model = model = service.models.find(body.model)
         problem = problem_of(body.text, settings.max_text_length)
         if problem is not None:
             raise ApiError(422, problem.code, problem.message)
-        [prediction] = await service.runtime.analyze([body.text], bulk=False, max_batch=32)
+        [prediction] = await service.runtime.analyze([body.text], model=model, bulk=False, max_batch=32)
         elapsed_ms = (time.perf_counter() - begin) * 1000
         log_request(
             request.state.request_id,
@@ -84,6 +85,7 @@ def router(service: Service) -> APIRouter:
     async def analyze_batch(body: BatchRequest, request: Request) -> BatchResponse:
         """Analyse many texts; the answers keep their order, and a bad text fails alone."""
         begin = time.perf_counter()
+        request.state.model = model = service.models.find(body.model)
         if len(body.texts) > settings.max_batch_items:
             raise ApiError(
                 422,
@@ -94,7 +96,7 @@ def router(service: Service) -> APIRouter:
         good = [text for text, problem in zip(body.texts, problems, strict=True) if problem is None]
         predictions = iter(
             await service.runtime.analyze(
-                good, bulk=len(good) > _INTERACTIVE_ITEMS, max_batch=body.batch_size
+                good, model=model, bulk=len(good) > _INTERACTIVE_ITEMS, max_batch=body.batch_size
             )
             if good
             else []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -11,9 +11,14 @@ class _Request(BaseModel):
     model_config = ConfigDict(strict=True)
 
 
+MODEL = "one of this server's models, as /api/v1/info lists them; without it the default one"
+ModelName = Annotated[str | None, Field(description=MODEL)]
+
+
 class AnalyzeRequest(_Request):
     text: str = Field(examples=["这款手机拍照效果真的很棒,电池续航也很给力!"])
     return_confidence: bool = True
+    model: ModelName = None
 
 
 class BatchRequest(_Request):
@@ -23,6 +28,7 @@ class BatchRequest(_Request):
     )
     batch_size: int = Field(default=32, ge=1, le=1024, description="most texts in one engine run")
     return_details: bool = Field(default=False, description="adds probabilities and truncated")
+    model: ModelName = None
 
 
 class Problem(BaseModel):
@@ -90,7 +96,7 @@ class Health(BaseModel):
 _MEANINGS = {
     400: "not JSON, or not UTF-8",
     401: "no valid API key (only with API_KEYS_FILE)",
-    404: "no such path",
+    404: "no such path, or no such model",
     405: "no such method here",
     408: "the body did not arrive in time",
     413: "the body is larger than MAX_BODY_BYTES",

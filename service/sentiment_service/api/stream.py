@@ -11,15 +11,15 @@ import json
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from sentiment_service.api.errors import ApiError, from_exception, log_api_error
 from sentiment_service.api.routes import problem_of
-from sentiment_service.api.schemas import Problem, error_responses
+from sentiment_service.api.schemas import MODEL, Problem, error_responses
 from sentiment_service.engine.batcher import ClosedError, QueueFullError
 from sentiment_service.engine.decide import Prediction
 from sentiment_service.engine.tokenise import has_lone_surrogate
@@ -131,8 +131,9 @@ class _Answer(Response):
 
     media_type = MEDIA_TYPE
 
-    def __init__(self, service: Service, request_id: str) -> None:
+    def __init__(self, service: Service, model: str, request_id: str) -> None:
         self._service = service
+        self._model = model
         self._request_id = request_id
         self._counts: Counter[str] = Counter()
         self._first = ""
@@ -216,7 +217,9 @@ class _Answer(Response):
         deadline = time.monotonic() + self._service.settings.request_timeout_seconds
         while True:
             try:
-                return await self._service.runtime.analyze(texts, bulk=True, max_batch=_WINDOW)
+                return await self._service.runtime.analyze(
+                    texts, model=self._model, bulk=True, max_batch=_WINDOW
+                )
             except QueueFullError as error:
                 if time.monotonic() > deadline:
                     raise
@@ -298,19 +301,22 @@ def router(service: Service) -> APIRouter:
                 "description": "one line an answer, in order, then a line with a summary",
                 "content": {MEDIA_TYPE: {"schema": {"type": "object"}}},
             },
-            **error_responses(401, 408, 429, 500, 503),
+            **error_responses(401, 404, 408, 429, 500, 503),
         },
         openapi_extra={
             "requestBody": {"required": True, "content": {MEDIA_TYPE: {"schema": _ROW_SCHEMA}}},
         },
     )
-    async def analyze_stream(request: Request) -> Response:
+    async def analyze_stream(
+        request: Request, model: Annotated[str | None, Query(description=MODEL)] = None
+    ) -> Response:
         """Analyse lines of JSON, `{"id": 1, "text": "…"}`, as they arrive.
 
         Each answer carries its row's id (without one: the line's number). A bad row fails alone. The last
         line is `{"summary": {"rows": …, "errors": …}}`; where it is missing, send the rows without an
         answer again. There is no total deadline and no limit on rows, only on silence and on each line.
         """
-        return _Answer(service, request.state.request_id)
+        request.state.model = found = service.models.find(model)
+        return _Answer(service, found, request.state.request_id)
 
     return routes

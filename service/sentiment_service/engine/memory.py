@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
@@ -66,6 +66,17 @@ def decide(view: View) -> Action:
     if view.idle:
         return Action.UNLOAD
     return Action.NONE if view.out else Action.STEP_OUT
+
+
+def how_many_go(excess: int, sizes: Sequence[int]) -> int:
+    """How many of the idle models, the least recently used first, must go for so many bytes."""
+    count = 0
+    for size in sizes:
+        if excess <= 0:
+            break
+        excess -= size
+        count += 1
+    return count
 
 
 def soft_limit(setting: int, root: Path = Path("/")) -> int:

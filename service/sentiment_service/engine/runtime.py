@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,8 @@ from sentiment_service import tracing
 from sentiment_service.engine.decide import Prediction
 from sentiment_service.engine.lifecycle import ModelUnavailableError
 from sentiment_service.engine.protocol import ModelLoadError
-from sentiment_service.engine.scheduler import PackageChangedError, Scheduling
+from sentiment_service.engine.scheduler import Scheduling
+from sentiment_service.engine.served import PackageChangedError
 
 if TYPE_CHECKING:
     from sentiment_service.engine.model import Model
@@ -22,30 +24,31 @@ _TRIES = 3
 
 
 class Runtime:
-    """One for each HTTP worker; `model` is a tokeniser that was read before, if any."""
+    """One for each HTTP worker; `models` are tokenisers that were read before, by the model's name."""
 
-    def __init__(self, scheduler: Scheduling, model: Model | None = None) -> None:
+    def __init__(self, scheduler: Scheduling, models: Mapping[str, Model] | None = None) -> None:
         self._scheduler = scheduler
-        self._model = model
+        self._models = dict(models or {})
 
-    async def analyze(self, texts: list[str], *, bulk: bool, max_batch: int) -> list[Prediction]:
-        """Predictions in the order of the texts."""
+    async def analyze(self, texts: list[str], *, model: str, bulk: bool, max_batch: int) -> list[Prediction]:
+        """The model's predictions in the order of the texts."""
         for _ in range(_TRIES):
             try:
-                return await self._analyze(texts, bulk, max_batch)
+                return await self._analyze(texts, model, bulk, max_batch)
             except PackageChangedError:
                 continue
         raise ModelUnavailableError("the model package keeps changing")
 
-    async def _analyze(self, texts: list[str], bulk: bool, max_batch: int) -> list[Prediction]:
-        status = self._scheduler.status
-        model = self._read(status.package or await self._scheduler.ensure())
+    async def _analyze(self, texts: list[str], name: str, bulk: bool, max_batch: int) -> list[Prediction]:
+        package = self._scheduler.status.models[name].package or await self._scheduler.ensure(name)
+        model = self._read(name, package)
         if sum(map(len, texts)) <= _INLINE_CHARS:
             encoded = model.encode(texts)
         else:
             encoded = await asyncio.to_thread(model.encode, texts)
         answers = await self._scheduler.infer(
-            model.directory,
+            name,
+            package,
             [one.ids for one in encoded],
             bulk=bulk,
             max_batch=max_batch,
@@ -54,12 +57,13 @@ class Runtime:
         tracing.add_runs(answers)
         return [model.decide(logits, one) for logits, one in zip(answers.logits, encoded, strict=True)]
 
-    def _read(self, package: Path) -> Model:
-        if self._model is None or self._model.directory != package:
+    def _read(self, name: str, package: Path) -> Model:
+        found = self._models.get(name)
+        if found is None or found.directory != package:
             from sentiment_service.engine.model import Model
 
             try:
-                self._model = Model.read(package)
+                found = self._models[name] = Model.read(package)
             except ModelLoadError as error:
                 raise ModelUnavailableError(str(error)) from error
-        return self._model
+        return found

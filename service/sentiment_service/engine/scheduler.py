@@ -1,59 +1,49 @@
-"""Everything behind the HTTP workers: one queue, one engine, one memory budget, one set of metrics."""
+"""Everything behind the HTTP workers: the models, one memory budget, one set of metrics."""
 
 from __future__ import annotations
 
 import asyncio
-import math
 import os
 import socket
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
 from sentiment_service.cpu import usable_threads
 from sentiment_service.engine import memory
-from sentiment_service.engine.batcher import Answers, Batcher, ClosedError
-from sentiment_service.engine.child import PROBE, trim
+from sentiment_service.engine.batcher import Answers
+from sentiment_service.engine.child import trim
 from sentiment_service.engine.frames import Ids
-from sentiment_service.engine.lifecycle import Lifecycle, ModelUnavailableError, State
+from sentiment_service.engine.lifecycle import ModelUnavailableError, State
 from sentiment_service.engine.memory import Action
-from sentiment_service.engine.process import Answer, EngineFailedError, EngineProcess, Order
-from sentiment_service.logs import log_error, log_event
+from sentiment_service.engine.process import EngineProcess
+from sentiment_service.engine.served import ModelStatus, ServedModel
+from sentiment_service.logs import log_event
 from sentiment_service.metrics import Metrics, RequestMetrics
 from sentiment_service.settings import Settings
 
 _MEMORY_EVERY_SECONDS = 1.0
-# A run that takes this many times what it should, and some seconds on top, hangs.
-_HUNG_FACTOR = 20
-_HUNG_SECONDS = 3.0
-
-
-class PackageChangedError(Exception):
-    """The token ids are of another model package than the loaded one: tokenise again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
     """What every HTTP worker knows without asking."""
 
-    state: State = State.UNLOADED
+    models: Mapping[str, ModelStatus] = field(default_factory=dict)
+    """The default one first."""
     reason: str = ""
-    """Why requests cannot be answered now; empty when they can, also while unloaded."""
-    warm: bool = True
-    """False only while a start-up load has not ended yet."""
+    """Why no model is to be asked now; empty when they are."""
     draining: bool = False
-    package: Path | None = None
-    """The loaded model package."""
 
     @property
-    def loaded(self) -> bool:
-        return self.state is State.LOADED
+    def default(self) -> ModelStatus:
+        return next(iter(self.models.values()), ModelStatus())
 
-    @property
-    def able(self) -> bool:
-        return self.reason == "" and self.state is not State.CLOSED
+    def problem(self, model: str | None = None) -> str:
+        """Why the model, else the default one, cannot answer now; empty when it can."""
+        asked = self.default if model is None else self.models.get(model, ModelStatus())
+        return self.reason or asked.reason or ("" if asked.able else str(asked.state))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +64,13 @@ class Scheduling(Protocol):
     @property
     def metrics(self) -> RequestMetrics: ...
 
-    async def ensure(self) -> Path:
+    async def ensure(self, model: str) -> Path:
         """Load the model unless it is loaded; the package that answers."""
 
     async def infer(
-        self, package: Path, batch: Sequence[Ids], *, bulk: bool, max_batch: int, truncated: int
+        self, model: str, package: Path, batch: Sequence[Ids], *, bulk: bool, max_batch: int, truncated: int
     ) -> Answers:
-        """The answers to every sequence. `truncated` of them were cut by the tokeniser."""
+        """The model's answers to every sequence. `truncated` of them were cut by the tokeniser."""
 
     async def report(self) -> Report: ...
 
@@ -101,33 +91,34 @@ class Scheduler:
         self._settings = settings
         self._pids = pids
         self._on_status = on_status
-        self._threads = settings.inference_threads or usable_threads()
         self._limit = memory.soft_limit(settings.memory_soft_limit_bytes)
         self._low_memory = self._trimmed = False
-        self._queued_for: Path | None = None
         self._watch: asyncio.Task[None] | None = None
-        self._suspect: asyncio.Task[None] | None = None
-        self.status = Status()
-        self.metrics = Metrics(queue_length=lambda: len(self.batcher), memory_bytes=self._memory_bytes)
-        self.lifecycle = Lifecycle(
-            self._start_engine, idle_seconds=settings.idle_unload_seconds, on_change=self._changed
-        )
-        self.batcher = Batcher(
-            self._run,
-            queue_limit=settings.queue_limit,
-            max_tokens=settings.max_batch_tokens,
-            on_batch=self.metrics.observe_batch,
-        )
+        self.metrics = Metrics(self._memory_bytes)
+        self._models = {
+            name: ServedModel(
+                name,
+                directory,
+                settings,
+                settings.inference_threads or usable_threads(),
+                self.metrics,
+                make_room=self._make_room,
+                on_change=self._publish,
+            )
+            for name, directory in settings.packages.items()
+        }
+        self.status = Status({name: model.status for name, model in self._models.items()})
 
     @property
-    def engine_socket(self) -> socket.socket | None:
+    def engine_sockets(self) -> list[socket.socket]:
         """What a forked process must close."""
-        return self.lifecycle.engine.sock if self.lifecycle.engine else None
+        return [engine.sock for engine in self._engines()]
 
     def start(self) -> None:
-        self.batcher.start()
+        for model in self._models.values():
+            model.batcher.start()
         if self._settings.warm_up:
-            self.lifecycle.warm_up()
+            next(iter(self._models.values())).lifecycle.warm_up()
             self._publish()
         self._watch = asyncio.create_task(self._watch_memory(), name="memory")
 
@@ -137,38 +128,23 @@ class Scheduler:
         self._on_status(self.status)
 
     async def stop(self) -> None:
-        for task in (self._watch, self._suspect):
-            if task is not None:
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
-        await self.batcher.stop()
-        await self.lifecycle.close()
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.gather(self._watch, return_exceptions=True)
+        for model in self._models.values():
+            await model.stop()
 
-    async def ensure(self) -> Path:
+    async def ensure(self, model: str) -> Path:
         self._refuse_without_memory()
-        self.lifecycle.enter()
-        try:
-            await self.lifecycle.get()
-        finally:
-            self.lifecycle.leave()
-        if self.status.package is None:  # unloaded again before this task went on
-            raise PackageChangedError
-        return self.status.package
+        return await self._models[model].ensure()
 
     async def infer(
-        self, package: Path, batch: Sequence[Ids], *, bulk: bool, max_batch: int, truncated: int
+        self, model: str, package: Path, batch: Sequence[Ids], *, bulk: bool, max_batch: int, truncated: int
     ) -> Answers:
         self._refuse_without_memory()
-        if self.status.state is State.CLOSED:
-            raise ClosedError
-        if package != self.status.package:
-            raise PackageChangedError
-        self.metrics.observe_tokenised(len(batch), truncated)
-        self.lifecycle.enter()
-        try:
-            return await self.batcher.submit(batch, bulk=bulk, max_batch=max_batch)
-        finally:
-            self.lifecycle.leave()
+        return await self._models[model].infer(
+            package, batch, bulk=bulk, max_batch=max_batch, truncated=truncated
+        )
 
     async def report(self) -> Report:
         return Report(self._memory_bytes(), self.metrics.total_requests, self.metrics.average_ms)
@@ -176,68 +152,12 @@ class Scheduler:
     async def render_metrics(self) -> bytes:
         return self.metrics.render()
 
-    async def _start_engine(self, on_end: Callable[[str], None]) -> EngineProcess:
-        from sentiment_service.engine.package import ModelPackage
-
-        # Resolved once: a symlink to another package version may be switched at any moment.
-        package = ModelPackage.read(self._settings.package_dir.resolve())
-        order = Order(
-            self._settings.engine,
-            package.directory,
-            package.expected(),
-            self._threads,
-            package.manifest.max_tokens,
-            package.manifest.hint,
-        )
-        engine = await EngineProcess.start(order, on_end)
-        self.batcher.parallel = engine.parallel
-        if package.directory != self._queued_for:
-            self.batcher.fail_waiting(PackageChangedError())
-        self._queued_for = package.directory
-        self.status = replace(self.status, package=package.directory)
-        return engine
-
-    async def _run(self, batch: Sequence[Ids], expected_seconds: float) -> Answer:
-        engine = await self.lifecycle.get()
-        answer = await engine.run(batch, _HUNG_SECONDS + _HUNG_FACTOR * expected_seconds)
-        if self._suspect is None and not all(map(math.isfinite, (x for row in answer.logits for x in row))):
-            self._suspect = asyncio.create_task(self._examine(engine), name="examine-engine")
-        return answer
-
-    async def _examine(self, engine: EngineProcess) -> None:
-        """After NaN: an engine that answers it for the simplest input too is broken, and is replaced."""
-        try:
-            with suppress(EngineFailedError):
-                answer = await engine.run([PROBE], _HUNG_SECONDS)
-                if all(map(math.isfinite, answer.logits[0])):
-                    return
-            engine.kill("the engine answers NaN")
-        finally:
-            self._suspect = None
-
-    def _changed(self, state: State, reason: str) -> None:
-        name = str(self._settings.package_dir)
-        self.metrics.observe_state(self.status.state, state)
-        if state is State.FAILED:
-            log_error("", "model_unavailable", reason, {"model": name})
-        else:
-            log_event(f"model {state}", model=name)
-        if state is State.UNLOADED:
-            trim()
-        self._publish()
-
     def _publish(self) -> None:
-        """Derive the status from the lifecycle and the memory, and tell it."""
-        lifecycle = self.lifecycle
-        reason = lifecycle.reason
-        if self._low_memory and not reason:
-            reason = f"memory is above its soft limit of {self._limit} bytes"
+        """Derive the status from the models and the memory, and tell it."""
         self.status = replace(
             self.status,
-            state=lifecycle.state,
-            reason=reason,
-            warm=lifecycle.warm,
-            package=self.status.package if lifecycle.state is State.LOADED else None,
+            models={name: model.status for name, model in self._models.items()},
+            reason=f"memory is above its soft limit of {self._limit} bytes" if self._low_memory else "",
         )
         self._on_status(self.status)
 
@@ -245,25 +165,45 @@ class Scheduler:
         if self._low_memory:
             raise ModelUnavailableError(self.status.reason)
 
-    def _processes(self) -> list[int]:
-        engine = self.lifecycle.engine
-        return [*self._pids(), *([engine.pid] if engine else [])]
+    def _loaded(self) -> list[ServedModel]:
+        """The models that have an engine, the least recently used first."""
+        loaded = [model for model in self._models.values() if model.engine is not None]
+        return sorted(loaded, key=lambda model: model.used_at)
+
+    def _engines(self) -> list[EngineProcess]:
+        return [model.engine for model in self._models.values() if model.engine is not None]
 
     def _memory_bytes(self) -> int:
-        return memory.usage(self._processes()).pss
+        return memory.usage([*self._pids(), *(engine.pid for engine in self._engines())]).pss
+
+    def _unreclaimable(self) -> int:
+        return memory.usage(self._pids()).unreclaimable + sum(model.measure() for model in self._loaded())
 
     async def _watch_memory(self) -> None:
         while True:
             await asyncio.sleep(_MEMORY_EVERY_SECONDS)
             if self._limit:
-                await self._keep_within_memory(memory.usage(self._processes()).unreclaimable)
+                await self._keep_within_memory(self._unreclaimable())
+
+    async def _make_room(self, coming: ServedModel) -> None:
+        """Before a model is loaded: unload idle ones, the least recently used first, until it fits."""
+        idle = [model for model in self._loaded() if model.idle]
+        if not (self._limit and idle):
+            return
+        # Others that are just being loaded are not measured yet.
+        loading = [model for model in self._models.values() if model.lifecycle.state is State.LOADING]
+        needed = self._unreclaimable() + sum(model.footprint for model in {*loading, coming})
+        for model in idle[: memory.how_many_go(needed - self._limit, [one.footprint for one in idle])]:
+            await self._unload(model)
 
     async def _keep_within_memory(self, used: int) -> None:
+        loaded = self._loaded()
+        idle = [model for model in loaded if model.idle]
         view = memory.View(
             used=used,
             limit=self._limit,
-            loaded=self.lifecycle.engine is not None,
-            idle=self.batcher.idle,
+            loaded=bool(loaded),
+            idle=bool(idle),
             trimmed=self._trimmed,
             out=self._low_memory,
         )
@@ -274,11 +214,13 @@ class Scheduler:
         log_event(f"memory: {action}", used_bytes=used, soft_limit_bytes=self._limit)
         if action is Action.TRIM:
             trim()
-            if self.lifecycle.engine is not None:
-                self.lifecycle.engine.trim()
+            for engine in self._engines():
+                engine.trim()
         elif action is Action.UNLOAD:
-            self.batcher.fail_waiting(ModelUnavailableError("the memory limit is reached; try again"))
-            await self.lifecycle.unload()
+            await self._unload((idle or loaded)[0])
         else:
             self._low_memory = action is Action.STEP_OUT
             self._publish()
+
+    async def _unload(self, model: ServedModel) -> None:
+        await model.unload(ModelUnavailableError("the memory limit is reached; try again"))

@@ -93,9 +93,8 @@ class Parent:
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, signal.SIG_IGN)  # the parent says when to stop
             # Else the end of the parent would not be seen by whoever waits for it on these.
-            for sock in (ours, *(slot.sock for slot in self._slots), self._scheduler.engine_socket):
-                if sock is not None:
-                    os.close(sock.fileno())
+            for sock in (ours, *(slot.sock for slot in self._slots), *self._scheduler.engine_sockets):
+                os.close(sock.fileno())
             code = self._serve(theirs, self._scheduler.status)
         except BaseException as error:  # it must end here: above is the parent's own stack
             log_error("", "worker_failed", str(error), {"pid": os.getpid()}, exception=error)
@@ -123,9 +122,9 @@ class Parent:
                 case ("began",):
                     slot.active += 1
                     self._scheduler.metrics.request_began()
-                case ("ended", endpoint, status, seconds):
+                case ("ended", endpoint, status, seconds, model):
                     slot.active -= 1
-                    self._scheduler.metrics.request_ended(endpoint, status, seconds)
+                    self._scheduler.metrics.request_ended(endpoint, status, seconds, model)
         for task in slot.calls.values():
             task.cancel()
         self._scheduler.metrics.requests_lost(slot.active)

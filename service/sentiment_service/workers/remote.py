@@ -1,7 +1,7 @@
 """The scheduler as an HTTP worker sees it: the same calls, answered by the parent.
 
 Worker to parent: ("call", number, method, arguments, options), ("cancel", number), ("began",),
-("ended", endpoint, status, seconds).
+("ended", endpoint, status, seconds, model).
 Parent to worker: ("answer", number, result), ("error", number, exception), ("status", status), ("stop",).
 """
 
@@ -34,15 +34,15 @@ class RemoteScheduler:
         self._channel = channel
         return asyncio.create_task(self._listen(channel), name="parent")
 
-    async def ensure(self) -> Path:
-        package: Path = await self._call("ensure")
+    async def ensure(self, model: str) -> Path:
+        package: Path = await self._call("ensure", model)
         return package
 
     async def infer(
-        self, package: Path, batch: Sequence[Ids], *, bulk: bool, max_batch: int, truncated: int
+        self, model: str, package: Path, batch: Sequence[Ids], *, bulk: bool, max_batch: int, truncated: int
     ) -> Answers:
         answers: Answers = await self._call(
-            "infer", package, batch, bulk=bulk, max_batch=max_batch, truncated=truncated
+            "infer", model, package, batch, bulk=bulk, max_batch=max_batch, truncated=truncated
         )
         return answers
 
@@ -57,8 +57,8 @@ class RemoteScheduler:
     def request_began(self) -> None:
         self._send("began")
 
-    def request_ended(self, endpoint: str, status: int, seconds: float | None) -> None:
-        self._send("ended", endpoint, status, seconds)
+    def request_ended(self, endpoint: str, status: int, seconds: float | None, model: str) -> None:
+        self._send("ended", endpoint, status, seconds, model)
 
     async def _call(self, method: str, *arguments: Any, **options: Any) -> Any:
         if self._channel is None:
