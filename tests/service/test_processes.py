@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from sentiment_service.engine import memory
+from sentiment_service.engine.package import ModelPackage
+from sentiment_service.engine.process import EngineProcess, Order
 
 from tests.service.running import Load, Running, running, wait_for
 from tests.service.tiny_model import write_package
@@ -49,6 +53,29 @@ def test_an_idle_engine_that_hangs_is_seen_without_a_request(package: Path, tmp_
         hung = service.engine()
         hung.suspend()
         wait_for("another engine", lambda: [e for e in service.engines() if e.pid != hung.pid])
+
+
+def test_a_pause_of_the_whole_service_is_no_hang(package: Path) -> None:
+    """As `docker pause` and the move of a virtual machine do: engine and HTTP stand still together."""
+
+    async def scenario() -> None:
+        found = ModelPackage.read(package)
+        ended: list[str] = []
+        limit = 0.6
+        order = Order("auto", package, found.expected(), 1, found.manifest.max_tokens, found.manifest.hint)
+        engine = await EngineProcess.start(order, ended.append)
+        try:
+            os.kill(engine.pid, signal.SIGSTOP)
+            run = asyncio.create_task(engine.run([(1, 2, 3)], limit))
+            await asyncio.sleep(0)  # it is sent
+            time.sleep(2 * limit)  # noqa: ASYNC251 the pause
+            asyncio.get_running_loop().call_later(0.1, os.kill, engine.pid, signal.SIGCONT)
+            assert len((await run).logits) == 1
+            assert not ended
+        finally:
+            await engine.stop()
+
+    asyncio.run(scenario())
 
 
 def test_nan_fails_alone_while_the_engine_is_sound(tmp_path: Path) -> None:

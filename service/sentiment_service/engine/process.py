@@ -21,6 +21,7 @@ from sentiment_service.engine.protocol import ModelLoadError
 _LOAD_SECONDS = 300.0
 _PING_EVERY_SECONDS = 2.0
 _PONG_WITHIN_SECONDS = 3.0
+_TICK_SECONDS = 0.25
 _REAP_EVERY_SECONDS = 0.005
 
 
@@ -50,6 +51,14 @@ class Answer(NamedTuple):
     logits: list[Logits]
 
 
+class _Run(NamedTuple):
+    """What the engine works on, and until when it may, by `EngineProcess`'s clock."""
+
+    future: asyncio.Future[Answer]
+    limit: float
+    until: float
+
+
 class EngineProcess:
     """Used from one event loop. `on_end(reason)` is called once, when a loaded engine ends unasked."""
 
@@ -57,9 +66,11 @@ class EngineProcess:
         self.sock = sock
         self.parallel = 1
         self._popen = popen
-        self._runs: dict[int, asyncio.Future[Answer]] = {}
+        self._runs: dict[int, _Run] = {}
         self._number = 0
-        self._pong = asyncio.Event()
+        self._clock = 0.0
+        self._pinged: float | None = None
+        self._ponged = 0.0
         self._why = ""
         self._stopping = False
         self._tasks: list[asyncio.Task[None]] = []
@@ -88,15 +99,12 @@ class EngineProcess:
         if self._why:
             raise EngineFailedError(self._why)
         self._number = number = (self._number + 1) & 0xFFFFFFFF
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Answer] = loop.create_future()
-        self._runs[number] = future
-        overdue = loop.call_later(limit, self.kill, f"the engine did not answer within {limit:.1f} s")
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._runs[number] = _Run(future, limit, self._clock + limit)
         try:
             self._send(Kind.RUN, frames.pack_run(number, batch))
             return await future
         finally:
-            overdue.cancel()
             self._runs.pop(number, None)
 
     def trim(self) -> None:
@@ -136,7 +144,7 @@ class EngineProcess:
         self.parallel = json.loads(payload)["parallel"]
         self._tasks = [
             asyncio.create_task(self._read(reader, on_end), name="engine-answers"),
-            asyncio.create_task(self._ping(), name="engine-pings"),
+            asyncio.create_task(self._watch(), name="engine-watch"),
         ]
 
     async def _read(self, reader: asyncio.StreamReader, on_end: Callable[[str], None]) -> None:
@@ -144,14 +152,14 @@ class EngineProcess:
             kind, payload = received
             if kind is Kind.ANSWER:
                 number, seconds, logits = frames.unpack_answer(payload)
-                if (future := self._runs.get(number)) is not None and not future.done():
-                    future.set_result(Answer(seconds, logits))
+                if (run := self._runs.get(number)) is not None and not run.future.done():
+                    run.future.set_result(Answer(seconds, logits))
             elif kind is Kind.ERROR:
                 number, message = frames.unpack_error(payload)
-                if (future := self._runs.get(number)) is not None and not future.done():
-                    future.set_exception(EngineFailedError(message))
+                if (run := self._runs.get(number)) is not None and not run.future.done():
+                    run.future.set_exception(EngineFailedError(message))
             elif kind is Kind.PONG:
-                self._pong.set()
+                self._pinged, self._ponged = None, self._clock
         self.kill("")
         await self._reap()
         self._why = self._why or f"the engine ended: {self._exit()}"
@@ -159,15 +167,23 @@ class EngineProcess:
             self._finish()
             on_end(self._why)
 
-    async def _ping(self) -> None:
+    async def _watch(self) -> None:
+        """End an engine that hangs.
+
+        Time is counted in turns of this loop. What stops this process (a paused container, a suspended
+        machine) stops the engine as well, and says nothing about it.
+        """
         while True:
-            await asyncio.sleep(_PING_EVERY_SECONDS)
-            self._pong.clear()
-            self._send(Kind.PING)
-            try:
-                async with asyncio.timeout(_PONG_WITHIN_SECONDS):
-                    await self._pong.wait()
-            except TimeoutError:
+            await asyncio.sleep(_TICK_SECONDS)
+            self._clock += _TICK_SECONDS
+            for run in self._runs.values():
+                if self._clock > run.until:
+                    self.kill(f"the engine did not answer within {run.limit:.1f} s")
+            if self._pinged is None:
+                if self._clock - self._ponged >= _PING_EVERY_SECONDS:
+                    self._pinged = self._clock
+                    self._send(Kind.PING)
+            elif self._clock - self._pinged > _PONG_WITHIN_SECONDS:
                 self.kill(f"the engine gave no sign of life for {_PONG_WITHIN_SECONDS:.0f} s")
 
     async def _reap(self) -> None:
@@ -180,9 +196,9 @@ class EngineProcess:
 
     def _finish(self) -> None:
         """Answer what still runs, and close what is open."""
-        for future in list(self._runs.values()):
-            if not future.done():
-                future.set_exception(EngineFailedError(self._why))
+        for run in list(self._runs.values()):
+            if not run.future.done():
+                run.future.set_exception(EngineFailedError(self._why))
         for task in self._tasks:
             if task is not asyncio.current_task():
                 task.cancel()
