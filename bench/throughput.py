@@ -67,7 +67,8 @@ def versus_peers(console: Console) -> dict[str, Any]:
     own = [ours(bert.fp32, "sentiment-service, fp32"), ours(bert.int8)]
     everyone: list[Target] = [*own, *peers(bert), article(bert)]
     failed: dict[str, str] = {}
-    with ExitStack() as stack, Steps("throughput", (ROUNDS + 1) * len(everyone), console) as steps:
+    count = sum(1 + target.rounds for target in everyone)
+    with ExitStack() as stack, Steps("throughput", count, console) as steps:
         servers: list[Server] = []
         positives: list[float] = []
         for target in everyone:
@@ -83,7 +84,7 @@ def versus_peers(console: Console) -> dict[str, Any]:
                 if target in own:
                     raise
                 failed[target.name] = str(error).splitlines()[0]
-                steps.done(f"{target.name} FAILED: {error}", 1 + ROUNDS)
+                steps.done(f"{target.name} FAILED: {error}", 1 + target.rounds)
                 server.stop()
                 continue
             steps.done(f"{target.name} answers P(positive) = {positive:.3f}")
@@ -102,7 +103,7 @@ def _rounds(
     for number in range(ROUNDS):
         for at, server in enumerate(servers):
             name = server.target.name
-            if name in failed:
+            if name in failed or number >= server.target.rounds:
                 continue
             steps.now(f"round {number + 1} of {ROUNDS}: {name}")
             slow = name == "the article's way"
@@ -115,7 +116,7 @@ def _rounds(
                     raise
                 failed[name] = str(error).splitlines()[0]
                 figures.pop(name, None)
-                steps.done(f"{name} FAILED: {error}", ROUNDS - number)
+                steps.done(f"{name} FAILED: {error}", server.target.rounds - number)
                 continue
             finally:
                 server.freeze()

@@ -106,6 +106,8 @@ def test_the_document_shows_the_recorded_results(tmp_path: Path) -> None:
 class TestClient:
     """Against the smallest possible server: what is counted, and what is not."""
 
+    under_way = 0
+
     @pytest.fixture
     def port(self) -> Any:
         import asyncio
@@ -115,7 +117,9 @@ class TestClient:
             while head := await reader.readuntil(b"\r\n\r\n"):
                 length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
                 body = await reader.readexactly(length)
+                self.under_way += 1
                 await asyncio.sleep(0.02)
+                self.under_way -= 1
                 status = b"500 Oops" if body == b"bad" else b"200 OK"
                 writer.write(b"HTTP/1.1 " + status + b"\r\nContent-Length: 2\r\n\r\nok")
 
@@ -133,6 +137,7 @@ class TestClient:
         assert len(seen.answers) > 8
         assert {index for index, _ in seen.answers} == {0, 1}
         assert min(seen.latencies) >= 19
+        assert self.under_way == 0, "nothing is left behind that would be in the way of the next measurement"
 
     def test_open_loop_counts_from_when_a_request_was_due(self, port: int) -> None:
         # One connection answers 50 a second; 100 a second are due, so the wait grows and is counted.
