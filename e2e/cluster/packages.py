@@ -26,6 +26,12 @@ def _present(probe: str) -> bool:
     return shutil.which(probe, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin") is not None
 
 
+def refresh_lists() -> None:
+    """What apt can install; as root only, others take the lists that are there."""
+    if os.geteuid() == 0:
+        run(["apt-get", "update", "-qq"], what="apt-get update")
+
+
 def ensure_packages(packages: dict[str, str]) -> None:
     """Install what is missing with apt, or say in one sentence what to install."""
     missing = [name for name, probe in packages.items() if not _present(probe)]
@@ -35,7 +41,7 @@ def ensure_packages(packages: dict[str, str]) -> None:
         raise ClusterError(f"These programs are missing: install the Debian packages {' '.join(missing)}.")
     with step(f"installing {' '.join(missing)}"):
         env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-        run(["apt-get", "update", "-qq"], what="apt-get update", env=env)
+        refresh_lists()
         run(
             ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing],
             what="apt-get install",

@@ -29,7 +29,7 @@ class RequestMetrics(Protocol):
 class Metrics:
     """One registry per scheduler, so that two of them in one process do not meet."""
 
-    def __init__(self, memory_bytes: Callable[[], int]) -> None:
+    def __init__(self, memory_bytes: Callable[[], int], healthy: Callable[[], bool]) -> None:
         registry = self._registry = CollectorRegistry()
 
         def counter(name: str, text: str, *labels: str) -> Counter:
@@ -52,6 +52,7 @@ class Metrics:
             "model",
         )
         self._active = gauge("structbert_active_requests", "API requests in progress")
+        gauge("structbert_healthy", "1 while /health answers 200").set_function(healthy)
         gauge(
             "structbert_memory_usage_bytes",
             "Memory of all processes of the service, shared pages counted once (Pss)",

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..api.v1alpha1 import Owner, SentimentServiceSpec
 from .metadata import metadata
-from .prometheus import cpu, failure_ratio, latency, memory, series
+from .prometheus import cpu, failures, latency, memory, series
 
 _SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 _WIDTH, _HEIGHT = 8, 8
@@ -64,7 +64,7 @@ def _panels(owner: Owner) -> list[tuple[str, str, list[Query]]]:
     return [
         ("Requests by status", "reqps", [(rate("structbert_requests_total", "status"), "{{status}}")]),
         ("Requests by endpoint", "reqps", [(rate("structbert_requests_total", "endpoint"), "{{endpoint}}")]),
-        ("Failed requests (429, 5xx)", "percentunit", [(failure_ratio(owner), "failed")]),
+        ("Failed requests (429, 5xx)", "percentunit", [(failures(owner), "failed")]),
         ("Latency", "s", [(latency(owner, q), f"P{round(100 * q)}") for q in (0.5, 0.95, 0.99)]),
         ("Active requests", "short", [(total("structbert_active_requests"), "{{pod}}")]),
         ("Waiting texts", "short", [(total("structbert_queue_length"), "{{pod}}")]),

@@ -1,9 +1,29 @@
 """PromQL that alerts, dashboard and autoscaler share."""
 
+from dataclasses import dataclass
+from decimal import Decimal
+
 from ..api.v1alpha1 import Owner
 
 # Overloaded or broken; what the caller got wrong (other 4xx) is no failure of the service.
 FAILED = 'status=~"429|5.."'
+
+
+@dataclass(frozen=True)
+class Burn:
+    """The budget is used `rate` times as fast as it may, over the long and the short window."""
+
+    severity: str
+    rate: Decimal
+    windows: tuple[str, str]
+
+
+BURNS = (
+    Burn("critical", Decimal("14.4"), ("1h", "5m")),
+    Burn("critical", Decimal(6), ("6h", "30m")),
+    Burn("warning", Decimal(3), ("1d", "2h")),
+    Burn("warning", Decimal(1), ("3d", "6h")),
+)
 
 
 def series(owner: Owner, metric: str, *matchers: str) -> str:
@@ -14,12 +34,17 @@ def series(owner: Owner, metric: str, *matchers: str) -> str:
     return f"{metric}{{{chosen}}}"
 
 
-def failure_ratio(owner: Owner, window: str = "5m") -> str:
-    """Failed requests as a share of all; no value while none failed."""
+def failures(owner: Owner, window: str = "5m") -> str:
+    """Failed requests as a share of all; no value while there are no requests."""
     failed = series(owner, "structbert_requests_total", FAILED)
-    return (
-        f"sum(rate({failed}[{window}])) / sum(rate({series(owner, 'structbert_requests_total')}[{window}]))"
-    )
+    every = series(owner, "structbert_requests_total")
+    return f"(sum(rate({failed}[{window}])) or vector(0)) / (sum(rate({every}[{window}])) > 0)"
+
+
+def recorded(owner: Owner, window: str) -> str:
+    """`failures` as its recording rule keeps it."""
+    name = f"sentimentservice:request_failures:ratio_rate{window}"
+    return f'{name}{{namespace="{owner.namespace}",sentimentservice="{owner.name}"}}'
 
 
 def latency(owner: Owner, quantile: float, window: str = "5m") -> str:

@@ -29,9 +29,8 @@ def router(service: Service) -> APIRouter:
     async def health() -> Response:
         """The article's health report; 503 when draining or when the last load failed."""
         now, figures = service.status, await service.scheduler.report()
-        status = "draining" if now.draining else "unhealthy" if now.problem() else "healthy"
         report = Health(
-            status=status,
+            status=now.health,
             timestamp=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             version=__version__,
             model_loaded=now.default.loaded,
@@ -39,7 +38,7 @@ def router(service: Service) -> APIRouter:
             total_requests=figures.total_requests,
             avg_response_time_ms=round(figures.average_ms, 1),
         )
-        return JSONResponse(report.model_dump(), status_code=200 if status == "healthy" else 503)
+        return JSONResponse(report.model_dump(), status_code=200 if now.health == "healthy" else 503)
 
     @routes.get("/livez", tags=["health"], response_class=PlainTextResponse)
     async def livez() -> str:

@@ -45,6 +45,11 @@ class Status:
         asked = self.default if model is None else self.models.get(model, ModelStatus())
         return self.reason or asked.reason or ("" if asked.able else str(asked.state))
 
+    @property
+    def health(self) -> str:
+        """healthy, unhealthy (the last load failed, or memory is short) or draining."""
+        return "draining" if self.draining else "unhealthy" if self.problem() else "healthy"
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -94,7 +99,7 @@ class Scheduler:
         self._limit = memory.soft_limit(settings.memory_soft_limit_bytes)
         self._low_memory = self._trimmed = False
         self._watch: asyncio.Task[None] | None = None
-        self.metrics = Metrics(self._memory_bytes)
+        self.metrics = Metrics(self._memory_bytes, lambda: self.status.health == "healthy")
         self._models = {
             name: ServedModel(
                 name,

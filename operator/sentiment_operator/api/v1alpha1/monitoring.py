@@ -7,6 +7,7 @@ from pydantic import Field
 from .base import Annotations, Labels, Quantity, Strict, config
 
 Duration = Annotated[str, Field(pattern=r"^[1-9][0-9]*(s|m|h)$", max_length=8)]
+Objective = Annotated[str, Field(pattern=r"^[0-9]{1,2}(\.[0-9]{1,3})?$", max_length=6)]
 Percent = Annotated[str, Field(pattern=r"^(100|[0-9]{1,2}(\.[0-9]{1,3})?)$", max_length=6)]
 
 
@@ -30,7 +31,7 @@ class ServiceMonitor(Strict):
 class Thresholds(Strict):
     """Where the six alerts fire."""
 
-    unavailable_for: Duration = Field("1m", description="No pod could be scraped for this long.")
+    unavailable_for: Duration = Field("1m", description="No pod's /health answered 200 for this long.")
     p95_latency_milliseconds: int = Field(
         500, ge=1, description="95 of 100 requests took longer, for 5 minutes."
     )
@@ -45,12 +46,12 @@ class Thresholds(Strict):
         "99", description="Share of requests that did not end in 429 or 5xx is below this, for 5 minutes."
     )
     traffic_drop_percent: int = Field(
-        50, ge=1, le=100, description="Requests of the last day fell by this much against the day a week ago."
+        50, ge=1, le=100, description="The last day has so many fewer requests than the same day before."
     )
 
 
 class PrometheusRule(Strict):
-    """The six alerts."""
+    """The six alerts, and an error budget."""
 
     labels: Labels = Field(
         default_factory=dict, description="Labels by which a Prometheus selects the PrometheusRule."
@@ -61,6 +62,11 @@ class PrometheusRule(Strict):
     thresholds: Thresholds = Field(
         default_factory=Thresholds,  # type: ignore[arg-type]
         description="Where the alerts fire.",
+    )
+    objective_percent: Objective = Field(
+        "99.9",
+        description="Share of the requests of 30 days that must not end in 429 or 5xx; alerts tell when "
+        "the rest is used up too fast.",
     )
 
 
@@ -96,7 +102,7 @@ class Monitoring(Strict):
         None, description="Make a ServiceMonitor; needs the Prometheus operator."
     )
     prometheus_rule: PrometheusRule | None = Field(
-        None, description="Make a PrometheusRule with six alerts; needs the Prometheus operator."
+        None, description="Make a PrometheusRule with alerts; needs the Prometheus operator."
     )
     dashboard: Dashboard | None = Field(None, description="Make a ConfigMap with a Grafana dashboard.")
     tracing: Tracing | None = Field(None, description="Send OpenTelemetry traces.")
