@@ -19,7 +19,7 @@ demo-down: ## end the demo and remove its cluster
 	@$(RUN) python -m e2e.demo down
 
 test: lint ## everything: lint, types, unit, API server, real cluster
-	$(RUN) pytest -q -m "not torch and not models"
+	$(RUN) pytest -q -n 2 --dist loadgroup --no-loadscope-reorder -m "not torch and not models"
 
 test-unit: ## no cluster, under a minute
 	$(RUN) pytest -q -m "not api and not e2e and not browser and not torch and not models"

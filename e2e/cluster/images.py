@@ -89,16 +89,19 @@ def _archive(name: str, key: str) -> Path:
 
 
 def _push(image: str, reference: str, archive: Path) -> None:
-    part = archive.with_suffix(".part")
-    part.unlink(missing_ok=True)
-    buildah(
-        "push",
-        "--disable-compression",
-        image,
-        f"docker-archive:{part}:{reference}",
-        what=f"exporting {reference}",
-    )
-    part.rename(archive)
+    # Of this process alone: another one may build the same image for a cluster of its own.
+    part = archive.with_suffix(f".{os.getpid()}.part")
+    try:
+        buildah(
+            "push",
+            "--disable-compression",
+            image,
+            f"docker-archive:{part}:{reference}",
+            what=f"exporting {reference}",
+        )
+        part.rename(archive)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def ensure_base() -> None:

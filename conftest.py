@@ -1,0 +1,20 @@
+"""What may run beside what: `make test` has two workers.
+
+Tests that share a cluster, an API server or a browser stay together, the longest first; others go by file.
+"""
+
+import pytest
+
+_TOGETHER = ("e2e", "api", "browser")
+
+
+def _group(item: pytest.Item) -> str:
+    return next((name for name in _TOGETHER if item.get_closest_marker(name)), item.path.name)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    item.add_marker(pytest.mark.xdist_group(_group(item)))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: [bool(item.get_closest_marker(name)) for name in _TOGETHER], reverse=True)
