@@ -1,7 +1,8 @@
 """Never two writers: the election with a Lease in memory that can be made unreachable."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, cast
 
 from sentiment_operator.cluster.http import ApiError, Http
@@ -17,16 +18,23 @@ class Server:
     def __init__(self) -> None:
         self.lease: Manifest | None = None
         self.version = 0
+        self.changed = asyncio.Condition()
 
-    def write(self, verb: str, body: Manifest) -> Manifest:
+    async def write(self, verb: str, body: Manifest) -> Manifest:
         held = self.lease and self.lease["metadata"]["resourceVersion"]
         if verb == "PUT" and self.lease is None:
             raise ApiError(404, "there is none")
         if held != body["metadata"].get("resourceVersion"):
             raise ApiError(409, "changed meanwhile")
         self.version += 1
-        self.lease = {**body, "metadata": {**body["metadata"], "resourceVersion": str(self.version)}}
-        return self.lease
+        made = {**body, "metadata": {**body["metadata"], "resourceVersion": str(self.version)}}
+        await self.hold(made)
+        return made
+
+    async def hold(self, lease: Manifest | None) -> None:
+        self.lease = lease
+        async with self.changed:
+            self.changed.notify_all()
 
 
 class Line:
@@ -34,20 +42,44 @@ class Line:
 
     def __init__(self, server: Server) -> None:
         self.server = server
-        self.cut = False
+        self.cut = self.forbidden = False
+        self.asked: Counter[str] = Counter()
 
     async def call(
         self, verb: str, _: str, __: str, body: Manifest | None = None, *, seconds: float
     ) -> Manifest:
+        self.asked[verb] += 1
         if self.cut:
             await asyncio.sleep(min(seconds, 0.1))
             raise ApiError(0, "no answer")
         await asyncio.sleep(0.002)
         if body is not None:
-            return self.server.write(verb, body)
+            return await self.server.write(verb, body)
         if self.server.lease is None:
             raise ApiError(404, "there is none")
         return self.server.lease
+
+    async def stream(self, _: str, __: str, query: Any, *, silence_seconds: float) -> AsyncIterator[Manifest]:
+        self.asked["WATCH"] += 1
+        version = dict(query)["resourceVersion"]
+
+        def news() -> bool:
+            return not self.cut and self._version() != version
+
+        while True:
+            try:
+                async with asyncio.timeout(silence_seconds), self.server.changed:
+                    await self.server.changed.wait_for(news)
+                    if self.forbidden:
+                        raise ApiError(403, "no")
+            except TimeoutError:
+                raise ApiError(0, "the watch broke: silence") from None
+            version = self._version()
+            kind = "MODIFIED" if self.server.lease else "DELETED"
+            yield {"type": kind, "object": self.server.lease}
+
+    def _version(self) -> str:
+        return str(self.server.lease["metadata"]["resourceVersion"]) if self.server.lease else ""
 
 
 def scene(play: Callable[[Server, list[Election], list[Line]], Awaitable[None]]) -> None:
@@ -112,11 +144,37 @@ def test_a_released_lease_is_taken_at_once() -> None:
     scene(play)
 
 
+def test_who_stands_by_watches_and_asks_nothing() -> None:
+    async def play(server: Server, elections: list[Election], lines: list[Line]) -> None:
+        await until(lambda: all(election.holder for election in elections))
+        first = leader(elections)
+        assert first is not None
+        version = server.version
+        await until(lambda: server.version >= version + 20)
+        assert lines[1 - first].asked["WATCH"] == 1
+        assert lines[1 - first].asked.total() <= 4, "what it asked to find out that it is the second"
+
+    scene(play)
+
+
+def test_a_candidate_that_may_not_watch_asks_now_and_then() -> None:
+    async def play(_: Server, elections: list[Election], lines: list[Line]) -> None:
+        await until(lambda: leader(elections) is not None)
+        first = leader(elections)
+        assert first is not None
+        lines[1 - first].forbidden = True
+        await until(lambda: lines[1 - first].asked["WATCH"] > 1)
+        lines[first].cut = True
+        await until(lambda: leader(elections) == 1 - first)
+
+    scene(play)
+
+
 def test_a_deleted_lease_is_made_anew() -> None:
     async def play(server: Server, elections: list[Election], _: list[Line]) -> None:
         await until(lambda: leader(elections) is not None)
         await until(lambda: all(election.holder for election in elections))
-        server.lease = None
+        await server.hold(None)
         await until(lambda: server.lease is not None)
         await until(lambda: leader(elections) is not None)
 

@@ -23,6 +23,8 @@ _RARE: set[Right] = {
     # Asked by admission plugins, not by the operator.
     ("update", GROUP, "sentimentservices/finalizers"),
     ("update", GROUP, "sentimentmodels/finalizers"),
+    # By who stands by.
+    ("watch", "coordination.k8s.io", "leases"),
     # When a service turns from the bundled model to a SentimentModel.
     ("delete", "", "persistentvolumeclaims"),
 }

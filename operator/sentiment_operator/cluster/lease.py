@@ -1,8 +1,9 @@
 """Who of several operators may write: leader election over a Lease, by the algorithm of client-go.
 
-A holder renews the Lease. Others take it when they have not seen it change for as long as it lasts, by their
-own clocks: clocks of different machines are never compared. The holder counts from the moment at which it
-*sent* its last successful renewal, and stops writing some seconds before anyone may take over.
+A holder renews the Lease. Others watch it, and take it when it was given back, or when they have not seen it
+change for as long as it lasts, by their own clocks: clocks of different machines are never compared. To miss
+an event does no harm: a claim names the version that was seen last. The holder counts from when it *sent* its
+last successful renewal, and stops writing some seconds before anyone may take over.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ import logging
 import random
 import time
 from collections.abc import Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -83,10 +85,10 @@ class Election:
             elif self.leading and not won and (self.holder != self._identity or not self.may_write()):
                 log.warning("%s no longer leads: the Lease was not renewed", self._identity)
                 self._set(False)
-            # Spread, so that several candidates do not ask at the same time.
-            await asyncio.sleep(
-                self._terms.retry_seconds * (1.0 if self.leading else random.uniform(0.9, 1.2))
-            )
+            if self.leading:
+                await asyncio.sleep(self._terms.retry_seconds)
+            else:
+                await self._stand_by()
 
     async def release(self) -> None:
         """Give the Lease back, so that another takes it at once. Nothing may be written after this."""
@@ -102,6 +104,36 @@ class Election:
     def _set(self, leading: bool) -> None:
         self.leading = leading
         self._changed(leading)
+
+    async def _stand_by(self) -> None:
+        """Wait until the Lease may be had: given back, deleted, or not renewed for as long as it lasts."""
+        # Spread, as several candidates may ask.
+        pause = self._terms.retry_seconds * random.uniform(0.9, 1.2)
+        if self._seen and self._taken():
+            try:
+                await self._watch(self._seen["metadata"]["resourceVersion"])
+            except ApiError as error:
+                if error.code:  # else silence, which is how a holder's end shows
+                    log.warning("the Lease can't be watched: %s", error)
+            pause = min(pause, self._left())
+        await asyncio.sleep(pause)
+
+    async def _watch(self, version: str) -> None:
+        """Returns when the Lease may be had or has to be looked at; raises ApiError, also after silence."""
+        query = [
+            ("watch", "true"),
+            ("fieldSelector", f"metadata.name={self._name}"),
+            ("resourceVersion", version),
+        ]
+        events = self._http.stream("Lease", self._path, query, silence_seconds=self._lasts)
+        async with aclosing(events):
+            async for event in events:
+                self.moved_at = time.monotonic()
+                if event["type"] != "MODIFIED":
+                    return
+                self._note(event["object"])
+                if not self._taken():
+                    return
 
     async def _try(self) -> bool:
         """Take or renew the Lease; whether this candidate holds it."""
@@ -151,7 +183,12 @@ class Election:
         self._lasts = lease["spec"].get("leaseDurationSeconds") or self._terms.lease_seconds
 
     def _taken(self) -> bool:
-        return self.holder not in ("", self._identity) and clock() < self._seen_at + self._lasts
+        return self._left() > 0
+
+    def _left(self) -> float:
+        """Seconds for which the Lease is another's."""
+        free = self.holder in ("", self._identity)
+        return 0.0 if free else max(0.0, self._seen_at + self._lasts - clock())
 
     def _record(self, holder: str, before: Manifest | None, lease_seconds: int = 0) -> Manifest:
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
