@@ -63,6 +63,8 @@ class Operator:
 
     kubeconfig: Path
     log: Path
+    # Settings beyond what all tests share.
+    environment: dict[str, str] = field(default_factory=dict)
     port: int = 0
     process: "subprocess.Popen[bytes] | None" = field(default=None)
 
@@ -75,6 +77,7 @@ class Operator:
             "SERVICE_IMAGE": "service:1",
             "MODEL_IMAGE": "models:1",
             "POD_NAMESPACE": NAMESPACE,
+            **self.environment,
         }
         command = [sys.executable, "-m", "sentiment_operator", "run", f"--port={self.port}"]
         with self.log.open("ab") as log:
@@ -117,9 +120,11 @@ class Operator:
         return self._sum(r"sentiment_operator_pass_duration_seconds_count\{[^}]*\}")
 
 
-def with_account(api: Api, admin: Path, file: Path) -> Path:
+def with_account(
+    api: Api, admin: Path, file: Path, namespace: str = NAMESPACE, account: str = ACCOUNT
+) -> Path:
     """Write a kubeconfig with the rights that the manifests give to the operator."""
-    token = api("-n", NAMESPACE, "create", "token", ACCOUNT, "--duration=4h").strip()
+    token = api("-n", namespace, "create", "token", account, "--duration=4h").strip()
     config = yaml.safe_load(admin.read_text())
     config["users"] = [{"name": user["name"], "user": {"token": token}} for user in config["users"]]
     file.write_text(yaml.safe_dump(config))
