@@ -35,7 +35,10 @@ PARTS: dict[str, Callable[[Console], dict[str, Any]]] = {
     "memory": _figures(memory.measure),
     "start": _figures(start.measure),
     "web": _figures(web.measure),
-    "operator": _figures(operator.measure),
+    "operator": _figures(operator.new),
+    "burst": _figures(operator.burst),
+    "rest": _figures(operator.rest),
+    "flood": _figures(operator.flood),
     "soak": _figures(memory.soak),
 }
 # Ten minutes for one figure: only when asked for.

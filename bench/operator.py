@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ CONNECTIONS = 16
 REST_SECONDS = 690.0
 FLOODED, PODS, FLOOD_SECONDS = 10, 50, 30.0
 _UID = "OWNER-UID"
+Part = Callable[[Bench, Steps], Awaitable[dict[str, str]]]
 _BASIC: dict[str, Any] = {}
 _RICH: dict[str, Any] = {
     "storage": {"accessMode": "ReadWriteMany"},
@@ -39,27 +40,60 @@ _RICH: dict[str, Any] = {
 }
 
 
-def measure(console: Console) -> dict[str, str]:
-    """Name → figure, with the bar where there is one."""
-    return asyncio.run(_measure(console))
+def new(console: Console) -> dict[str, str]:
+    """What a new service costs. Here and below: name → figure, with the bar where there is one."""
+
+    async def part(bench: Bench, steps: Steps) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for words, spec in (("", _BASIC), (", all features", _RICH)):
+            found |= await _single(bench, words, spec)
+            steps.done(next(reversed(found.items()))[1])
+        return found
+
+    return _alone("operator", 2, part, console)
 
 
-async def _measure(console: Console) -> dict[str, str]:
-    found: dict[str, str] = {}
-    with Steps("operator", 2 + 2 * ROUNDS + 3, console) as steps:
-        async with running("bench-operator") as bench:
-            await asyncio.to_thread(bench.operator.start)
-            for words, spec in (("", _BASIC), (", all features", _RICH)):
-                found |= await _single(bench, words, spec)
-                steps.done(next(reversed(found.items()))[1])
-            found |= await _burst(bench, steps)
-            found |= await _rest(bench)
-            steps.done("at rest")
-            found |= await _restart(bench)
-            steps.done("restarted")
-            found |= await _flood(bench)
-            steps.done("flooded")
-    return found
+def burst(console: Console) -> dict[str, str]:
+    """A thousand services at once."""
+    return _alone("burst", 2 * ROUNDS, _burst, console)
+
+
+def rest(console: Console) -> dict[str, str]:
+    """Nothing to do for a thousand services; then the same after a restart."""
+
+    async def part(bench: Bench, steps: Steps) -> dict[str, str]:
+        await _operated(bench, "rest")
+        steps.done("a thousand services")
+        found = await _rest(bench)
+        steps.done("at rest")
+        found |= await _restart(bench)
+        steps.done("restarted")
+        return found
+
+    return _alone("rest", 3, part, console)
+
+
+def flood(console: Console) -> dict[str, str]:
+    """Pods that change all the time."""
+
+    async def part(bench: Bench, steps: Steps) -> dict[str, str]:
+        found = await _flood(bench)
+        steps.done("flooded")
+        return found
+
+    return _alone("flood", 1, part, console)
+
+
+def _alone(name: str, steps: int, part: Part, console: Console) -> dict[str, str]:
+    """On an API server of its own."""
+
+    async def measured() -> dict[str, str]:
+        with Steps(name, steps, console) as progress:
+            async with running(f"bench-{name}") as bench:
+                await asyncio.to_thread(bench.operator.start)
+                return await part(bench, progress)
+
+    return asyncio.run(measured())
 
 
 def _mine(calls: Sequence[Call]) -> list[Call]:
@@ -128,8 +162,7 @@ async def _burst(bench: Bench, steps: Steps) -> dict[str, str]:
         await until("leader", lambda: asyncio.to_thread(bench.operator.leads))
         ours.append(each * SERVICES / await _operated(bench, f"burst{number}"))
         steps.done(f"operator: {ours[-1]:.0f} objects/s")
-        if number < ROUNDS - 1:
-            await bench.client.delete_namespace(f"burst{number}")
+        await bench.client.delete_namespace(f"burst{number}")
     to_bare = ratios(ours, bare)
     return {
         f"burst of {SERVICES:,}: objects/s of a bare client": str(Spread.of(bare)),

@@ -161,6 +161,9 @@ SECTIONS: dict[str, Callable[[Results], tuple[str, dict[str, str]]]] = {
     "start": figures,
     "web": figures,
     "operator": figures,
+    "burst": figures,
+    "rest": figures,
+    "flood": figures,
     "soak": figures,
 }
 
