@@ -51,7 +51,7 @@ lint: ## ruff, mypy --strict, import layers
 	$(RUN) mypy
 	$(RUN) lint-imports
 
-generate: ## CRDs, their copies in chart and manifests, reference docs, the web page
+generate: ## CRDs, their copies in chart and manifests, reference docs, TypeScript types, the web page
 	$(RUN) python -m sentiment_operator.api.generate
 	$(RUN) python -m sentiment_service.generate
 	$(RUN) python -m e2e.manifests

