@@ -7,9 +7,9 @@ from contextlib import ExitStack
 from typing import Any
 
 from rich.console import Console
+from sentiment_service.cli.load import Job, Seen, send
 
 from bench.bert_base import ensure
-from bench.client import Job, Seen, send
 from bench.measure import POOL, load_average, mixed, percentile
 from bench.paths import BUNDLED
 from bench.progress import Steps

@@ -13,9 +13,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rich.console import Console
+from sentiment_service.cli.load import Job, send
 
 from bench.bert_base import ensure
-from bench.client import Job, send
 from bench.measure import POOL, figure, mixed
 from bench.progress import Steps
 from bench.report import outcome, verdict

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from sentiment_service.cli.load import Job, Seen, send
 
 from bench.bert_base import ensure
-from bench.client import Job, Seen, send
 from bench.measure import POOL, load_average, mixed
 from bench.paths import BUNDLED, ROOT
 from bench.progress import Steps

@@ -1,20 +1,66 @@
-"""`sentiment-service`: serve, install-model, healthcheck."""
+"""`sentiment-service`: serve, analyze, doctor, bench, install-model, healthcheck."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sentiment_service.cli import arguments
+
+if TYPE_CHECKING:
+    from sentiment_service.settings import Settings
+
+_ABOUT = """Chinese sentiment analysis on this machine.
+
+  sentiment-service doctor                         does this machine have what it needs?
+  sentiment-service analyze reviews.csv -o out.xlsx
+  sentiment-service serve                          API and web page on http://localhost:7860"""
+# Of what `analyze` imports beyond the server's libraries.
+_CLI_LIBRARIES = ("rich", "xlsxwriter")
 
 
-def main(arguments: list[str] | None = None) -> int:
-    arguments = sys.argv[1:] if arguments is None else arguments
-    if arguments[:1] == ["serve"]:
+def main(given: list[str] | None = None) -> int:
+    given = sys.argv[1:] if given is None else given
+    if given[:1] == ["serve"]:
         # Its flags come from the settings, so they are parsed there; --help lists them.
-        return _serve(arguments[1:])
-    parser = argparse.ArgumentParser(prog="sentiment-service", description="Chinese sentiment analysis")
-    commands = parser.add_subparsers(dest="command", required=True)
+        return _serve(given[1:])
+    options = _parser().parse_args(given)
+    match options.command:
+        case "analyze":
+            return _analyze(options)
+        case "doctor":
+            return _doctor()
+        case "bench":
+            from sentiment_service.cli.bench import run
+
+            return run(options.seconds)
+        case "install-model":
+            return _install(options.to, options.report)
+    return _healthcheck()
+
+
+def _parser() -> argparse.ArgumentParser:
+    plain = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog="sentiment-service", description=_ABOUT, formatter_class=plain)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("serve", help="answer requests; `serve --help` lists the settings")
+    about = "judge the texts of a file"
+    analyze = commands.add_parser(
+        "analyze",
+        help=about,
+        description=about.capitalize() + ".",
+        epilog=arguments.EPILOG,
+        formatter_class=plain,
+    )
+    arguments.add_arguments(analyze)
+    takes = " Takes the settings of `serve` as environment variables."
+    about = "say what this machine has, what is wrong and what to do about it; exit 1 when something is"
+    commands.add_parser("doctor", help=about, description=f"{about.capitalize()}.{takes}")
+    about = "measure throughput and latency of a server of its own on this machine"
+    bench = commands.add_parser("bench", help=about, description=f"{about.capitalize()}.{takes}")
+    bench.add_argument("--seconds", type=float, default=5, help="of each of three loads (default: 5)")
     installer = commands.add_parser("install-model", help="copy the bundled model package to a volume")
     installer.add_argument("--to", type=Path, required=True, metavar="DIR", help="the volume")
     installer.add_argument(
@@ -24,23 +70,12 @@ def main(arguments: list[str] | None = None) -> int:
         help="write name and digest here as JSON (the pod's status shows it)",
     )
     commands.add_parser("healthcheck", help="exit 0 when the service on this machine answers")
-    options = parser.parse_args(arguments)
-    if options.command == "install-model":
-        return _install(options.to, options.report)
-    return _healthcheck()
+    return parser
 
 
 def _serve(flags: list[str]) -> int:
-    from pydantic import ValidationError
-    from pydantic_settings import CliApp
-
-    from sentiment_service.settings import Settings, explain
-
-    try:
-        settings = CliApp.run(Settings, cli_args=flags)
-    except ValidationError as error:
-        for line in explain(error):
-            print(f"sentiment-service: {line}", file=sys.stderr)
+    settings = _settings(flags)
+    if settings is None:
         return 2
     if settings.api_keys_file:
         from sentiment_service.api.keys import KeyRing, KeysFileError
@@ -53,6 +88,47 @@ def _serve(flags: list[str]) -> int:
     from sentiment_service.server import serve
 
     return serve(settings)
+
+
+def _settings(flags: list[str]) -> Settings | None:
+    """Of the environment and these flags; None after telling what is wrong."""
+    from pydantic import ValidationError
+    from pydantic_settings import CliApp
+
+    from sentiment_service.settings import Settings, explain
+
+    try:
+        return CliApp.run(Settings, cli_args=flags)
+    except ValidationError as error:
+        for line in explain(error):
+            print(f"sentiment-service: {line}", file=sys.stderr)
+        return None
+
+
+def _analyze(options: argparse.Namespace) -> int:
+    settings = _settings([])
+    if settings is None:
+        return 2
+    try:
+        from sentiment_service.cli.analyze import run
+    except ModuleNotFoundError as error:
+        if error.name not in _CLI_LIBRARIES:
+            raise
+        print(
+            f"sentiment-service: {error.name} is missing: pip install 'sentiment-operator[cli]'",
+            file=sys.stderr,
+        )
+        return 1
+    return run(options, settings)
+
+
+def _doctor() -> int:
+    settings = _settings([])
+    if settings is None:
+        return 1
+    from sentiment_service.cli.doctor import run
+
+    return run(settings)
 
 
 def _install(to: Path, report: Path | None) -> int:

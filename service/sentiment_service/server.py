@@ -155,8 +155,8 @@ def serve(settings: Settings) -> int:
         print(f"sentiment-service: cannot listen on {where}: {error}", file=sys.stderr)
         return 1
     host, port = listener.getsockname()[:2]
-    logs.log_event("listening", host=host, port=port, workers=settings.workers)
-    if settings.workers > 1:
+    logs.log_event("listening", host=host, port=port, workers=settings.http_workers)
+    if settings.http_workers > 1:
         return _serve_with_workers(settings, listener)
     server = DrainingServer(settings)
     server.run([listener])

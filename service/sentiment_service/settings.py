@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from sentiment_service.cpu import usable_threads
+
 BUNDLED_MODEL = Path(__file__).parent / "bundled"
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", re.ASCII)
 
@@ -50,7 +52,12 @@ class Settings(BaseSettings):
         default="auto",
         description="what runs the model; auto: openvino for a package, torch for a checkpoint",
     )
-    workers: int = Field(default=1, ge=1, le=64, description="HTTP worker processes; they share one engine")
+    workers: int = Field(
+        default=1,
+        ge=0,
+        le=64,
+        description="HTTP worker processes; they share one engine; 0: one for every two CPUs of the quota",
+    )
     inference_threads: int = Field(default=0, ge=0, description="0: from the cgroup's quota and affinity")
     max_text_length: int = Field(default=512, ge=1, description="characters of one text")
     max_batch_items: int = Field(default=1000, ge=1, description="texts of one batch request")
@@ -130,6 +137,11 @@ class Settings(BaseSettings):
         several = {name: Path(directory) for name, _, directory in given}
         alone = self.model_dir / self.model_name if self.model_name else self.model_dir
         return several or {self.model_name: alone}
+
+    @property
+    def http_workers(self) -> int:
+        """The engine needs most of the CPUs."""
+        return self.workers or max(1, usable_threads() // 2)
 
     @property
     def cors_origins(self) -> list[str]:

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sentiment_service.cli import load
 
 from bench import __main__ as bench_main
-from bench import client, measure, plot, report, targets, texts
+from bench import measure, plot, report, targets, texts
 from bench.measure import Spread
 
 
@@ -132,7 +133,7 @@ class TestClient:
         thread.join()
 
     def test_closed_loop(self, port: int) -> None:
-        seen = client.send(client.Job(port, "/", ["a", "b"], connections=4, seconds=0.5))
+        seen = load.send(load.Job(port, "/", ["a", "b"], connections=4, seconds=0.5))
         assert (seen.failed, seen.first_failure) == (0, "")
         assert len(seen.answers) > 8
         assert {index for index, _ in seen.answers} == {0, 1}
@@ -141,7 +142,7 @@ class TestClient:
 
     def test_open_loop_counts_from_when_a_request_was_due(self, port: int) -> None:
         # One connection answers 50 a second; 100 a second are due, so the wait grows and is counted.
-        seen = client.send(client.Job(port, "/", ["a"], connections=1, seconds=0.5, rate=100))
+        seen = load.send(load.Job(port, "/", ["a"], connections=1, seconds=0.5, rate=100))
         assert seen.failed == 0
         assert max(seen.latencies) > 150
 
@@ -149,13 +150,13 @@ class TestClient:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        seen = client.send(client.Job(port, "/", ["a"], connections=2, seconds=0.3))
+        seen = load.send(load.Job(port, "/", ["a"], connections=2, seconds=0.3))
         assert seen.failed > 0
         assert seen.answers == []
         assert "no connection" in seen.first_failure
 
     def test_failures_are_told(self, port: int) -> None:
-        seen = client.send(client.Job(port, "/", ["bad"], connections=1, seconds=0.2))
+        seen = load.send(load.Job(port, "/", ["bad"], connections=1, seconds=0.2))
         assert seen.failed > 0
         assert seen.answers == []
         assert seen.first_failure.startswith("500")

@@ -60,11 +60,11 @@ class Parent:
             # What exists now is shared by all workers for good; the collector must not touch it.
             gc.collect()
             gc.freeze()
-            for _ in range(self._settings.workers):
+            for _ in range(self._settings.http_workers):
                 self._fork(runner)
             runner.run(self._end(early))
             while runner.run(self._until_work()):
-                while len(self._slots) < self._settings.workers:
+                while len(self._slots) < self._settings.http_workers:
                     self._fork(runner)
             return 0
 

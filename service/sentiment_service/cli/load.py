@@ -1,8 +1,8 @@
 """The load generator: one event loop, raw sockets, requests rendered beforehand.
 
-`python -m bench.client` reads a job as JSON from standard input and writes what it saw to standard output.
-It runs in a process of its own on the same cores as the server; the share of them that it takes is part of
-the answer.
+`python -m sentiment_service.cli.load` reads a job as JSON from standard input and writes what it saw to
+standard output. It runs in a process of its own on the same cores as the server; the share of them that it
+takes is part of the answer.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import sys
 import time
 from collections import deque
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import httptools
@@ -64,12 +63,11 @@ class Seen:
 def send(job: Job) -> Seen:
     """Run the job in a process of its own."""
     done = subprocess.run(
-        [sys.executable, "-m", "bench.client"],
+        [sys.executable, "-m", "sentiment_service.cli.load"],
         input=json.dumps(asdict(job)),
         stdout=subprocess.PIPE,
         text=True,
         check=True,
-        cwd=Path(__file__).parent.parent,
     )
     return Seen(**json.loads(done.stdout))
 

@@ -1,0 +1,1 @@
+"""The commands for one machine: analyze, doctor, bench."""
