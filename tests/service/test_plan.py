@@ -8,31 +8,36 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sentiment_service.engine.plan import (
     BULK_SHARE,
+    COARSE,
     GRAIN,
-    MAX_WASTE,
+    LEAST_OVERHEAD,
+    MOST_OVERHEAD,
     RESERVED_SECONDS,
     Candidate,
     budget,
     bulk_streams,
     choose,
     leads_bulk,
+    overhead,
     usual_widths,
     width,
 )
 
+OVERHEADS = st.integers(LEAST_OVERHEAD, MOST_OVERHEAD)
 CANDIDATES = st.lists(st.builds(Candidate, st.integers(1, 512), st.integers(1, 64)), min_size=1, max_size=80)
 
 
-@given(CANDIDATES, st.integers(1, 4096))
-def test_a_batch_keeps_every_limit(waiting: list[Candidate], max_tokens: int) -> None:
-    picks = choose(waiting, max_tokens)
+@given(CANDIDATES, st.integers(1, 4096), OVERHEADS)
+def test_a_batch_keeps_every_limit(waiting: list[Candidate], max_tokens: int, extra: int) -> None:
+    picks = choose(waiting, max_tokens, extra)
     batch = [waiting[index] for index in picks]
     assert picks[0] == 0
     assert len(set(picks)) == len(picks)
     if len(batch) > 1:
-        padded = width(max(one.tokens for one in batch), len(batch)) * len(batch)
+        padded = width(max(one.tokens for one in batch), len(batch), extra) * len(batch)
         assert padded <= max_tokens
-        assert padded <= MAX_WASTE * sum(one.tokens for one in batch) + GRAIN
+        alone = sum(extra + one.tokens for one in batch)
+        assert extra + padded <= alone, "it costs no more than its texts one by one"
         assert len(batch) <= min(one.max_batch for one in batch)
 
 
@@ -56,6 +61,12 @@ def test_equal_lengths_fill_the_budget(count: int, tokens: int, max_tokens: int)
 def test_the_nearest_in_length_join_first() -> None:
     waiting = [Candidate(tokens, 32) for tokens in (20, 200, 22, 5, 23)]
     assert sorted(choose(waiting, 72)) == [0, 2, 4]
+
+
+def test_a_text_of_another_length_joins_where_a_run_costs_more_than_its_padding() -> None:
+    waiting = [Candidate(tokens, 32) for tokens in (20, 45)]
+    assert choose(waiting, 256, LEAST_OVERHEAD) == [0]
+    assert choose(waiting, 256, MOST_OVERHEAD) == [0, 1]
 
 
 @given(st.integers(0, 1000))
@@ -93,8 +104,23 @@ def test_runs_have_few_sizes_and_little_padding(tokens: int, rows: int) -> None:
     assert padded * rows % GRAIN == 0
 
 
-@given(st.integers(3, 512))
-def test_no_usual_shape_is_longer_than_the_model_takes(max_tokens: int) -> None:
-    widths = usual_widths(max_tokens)
+@given(st.integers(1, 5000), st.integers(1, 32), st.integers(COARSE, MOST_OVERHEAD))
+def test_a_model_whose_runs_cost_many_tokens_gets_few_shapes(tokens: int, rows: int, extra: int) -> None:
+    padded = width(tokens, rows, extra)
+    assert tokens <= padded <= max(tokens + GRAIN - 1, tokens * 1.25)
+    assert width(padded, rows, extra) == padded
+    assert len({width(length, rows, extra) for length in range(1, 513)}) <= 22
+
+
+def test_the_smaller_the_model_the_more_tokens_a_run_costs() -> None:
+    # Milliseconds of the smallest run, as measured: BERT-base and the bundled model.
+    assert overhead(0.0082) == LEAST_OVERHEAD
+    assert COARSE < overhead(0.0013) < MOST_OVERHEAD
+    assert overhead(0) == MOST_OVERHEAD
+
+
+@given(st.integers(3, 512), OVERHEADS)
+def test_no_usual_shape_is_longer_than_the_model_takes(max_tokens: int, extra: int) -> None:
+    widths = usual_widths(max_tokens, extra)
     assert widths == sorted(set(widths))
     assert widths[-1] <= max_tokens

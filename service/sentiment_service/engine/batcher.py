@@ -11,7 +11,15 @@ from itertools import chain, islice
 from typing import NamedTuple
 
 from sentiment_service.engine.frames import Ids, Logits
-from sentiment_service.engine.plan import Candidate, budget, bulk_streams, choose, leads_bulk, width
+from sentiment_service.engine.plan import (
+    LEAST_OVERHEAD,
+    Candidate,
+    budget,
+    bulk_streams,
+    choose,
+    leads_bulk,
+    width,
+)
 from sentiment_service.engine.process import Answer, EngineFailedError
 
 # Only so many waiting sequences are looked at for one batch, so that a decision stays cheap.
@@ -94,12 +102,14 @@ class _Work:
 
 
 class Batcher:
-    """Used from one event loop. `parallel` is how many runs the engine takes at the same time."""
+    """Used from one event loop. `parallel` is how many runs the engine takes at the same time, `overhead`
+    what each costs beside its tokens."""
 
     def __init__(
         self, run: Run, *, queue_limit: int, max_tokens: int, on_batch: Callable[[Batch], None]
     ) -> None:
         self.parallel = 1
+        self.overhead = LEAST_OVERHEAD
         self._run = run
         self._queue_limit = queue_limit
         self._max_tokens = max_tokens
@@ -199,7 +209,7 @@ class Batcher:
             return [], bulk
         candidates = [Candidate(len(work.ids), work.max_batch) for work in window]
         tokens = budget(sum(one.tokens for one in candidates), self.parallel, self._max_tokens)
-        batch = [window[index] for index in choose(candidates, tokens)]
+        batch = [window[index] for index in choose(candidates, tokens, self.overhead)]
         for work in batch:
             del queue[work.ids]
         self._runs += 1
@@ -225,7 +235,7 @@ class Batcher:
     async def _execute(self, batch: list[_Work]) -> None:
         begin = time.perf_counter()
         ids = [work.ids for work in batch]
-        padded = len(batch) * width(max(map(len, ids)), len(batch))
+        padded = len(batch) * width(max(map(len, ids)), len(batch), self.overhead)
         try:
             answer = await self._run(ids, padded * (self._seconds_per_token or _GUESSED_SECONDS_PER_TOKEN))
         except asyncio.CancelledError:

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 from sentiment_service.engine import frames
 from sentiment_service.engine.files import engine_of, verify
 from sentiment_service.engine.frames import Kind
-from sentiment_service.engine.plan import usual_widths, width
+from sentiment_service.engine.plan import overhead, usual_widths, width
 from sentiment_service.engine.protocol import Engine, ModelLoadError
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ class Child:
         self._sending = threading.Lock()
         self._engine: Engine
         self._max_tokens = 0
+        self._overhead = 0
 
     def serve(self) -> int:
         first = frames.receive(self._sock)
@@ -71,12 +72,13 @@ class Child:
             self._send(Kind.FAILED, (str(error) or type(error).__name__).encode("utf-8", "backslashreplace"))
             return 1
         parallel = self._engine.parallel
-        self._send(Kind.LOADED, json.dumps({"parallel": parallel}).encode())
-        cold = usual_widths(self._max_tokens) * parallel
+        self._send(Kind.LOADED, json.dumps({"parallel": parallel, "overhead": self._overhead}).encode())
+        cold = usual_widths(self._max_tokens, self._overhead) * parallel
         with ThreadPoolExecutor(parallel, thread_name_prefix="infer") as pool:
             while True:
                 if cold and not select.select([self._sock], [], [], _QUIET_SECONDS)[0]:
-                    infer(self._engine, [range(1, cold.pop(0) + 1)], self._max_tokens)
+                    columns = cold.pop(0)
+                    infer(self._engine, [range(1, columns + 1)], columns)
                     continue
                 received = frames.receive(self._sock)
                 if received is None:
@@ -100,7 +102,11 @@ class Child:
             self._engine.load()
             verified.result()
         try:
-            probed = infer(self._engine, [PROBE], self._max_tokens)
+            smallest = min(width(len(PROBE)), self._max_tokens)
+            probed = infer(self._engine, [PROBE], smallest)
+            begin = time.process_time()  # of all threads; a busy neighbour is not in it
+            infer(self._engine, [PROBE], smallest)
+            self._overhead = overhead(time.process_time() - begin)
         except Exception as error:
             raise ModelLoadError(f"the model loads but does not answer: {error}") from error
         if not all(map(_finite, probed.ravel().tolist())):
@@ -112,12 +118,12 @@ class Child:
         import numpy as np
 
         words = np.frombuffer(payload, dtype=np.uint32)
-        number, rows = int(words[0]), int(words[1])
-        ends = np.cumsum(words[2 : 2 + rows])
-        batch = np.split(words[2 + rows :], ends[:-1])
+        number, rows, columns = map(int, words[:3])
+        ends = np.cumsum(words[3 : 3 + rows])
+        batch = np.split(words[3 + rows :], ends[:-1])
         begin = time.perf_counter()
         try:
-            logits = infer(self._engine, batch, self._max_tokens)
+            logits = infer(self._engine, batch, min(columns, self._max_tokens))
         except Exception as error:  # the answer to this run; the next may go well
             self._send(Kind.ERROR, frames.pack_error(number, str(error) or type(error).__name__))
             return
@@ -129,11 +135,10 @@ class Child:
             self._sock.sendall(frames.frame(kind, payload))
 
 
-def infer(engine: Engine, batch: Any, max_tokens: int) -> NDArray[np.float32]:
-    """Pad the rows of ids to one width, run once; shape [rows, 2]."""
+def infer(engine: Engine, batch: Any, columns: int) -> NDArray[np.float32]:
+    """Pad the rows of ids to so many columns, run once; shape [rows, 2]."""
     import numpy as np
 
-    columns = min(width(max(len(ids) for ids in batch), len(batch)), max_tokens)
     input_ids = np.zeros((len(batch), columns), dtype=np.int64)
     attention_mask = np.zeros_like(input_ids)
     for row, ids in enumerate(batch):

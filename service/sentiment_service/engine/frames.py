@@ -19,9 +19,9 @@ _ANSWER = struct.Struct("<Id")
 
 class Kind(IntEnum):
     LOAD = 1  # JSON: which engine, which files, how many threads
-    LOADED = 2  # JSON: how many runs may go on at the same time
+    LOADED = 2  # JSON: how many runs may go on at the same time, what each costs beside its tokens
     FAILED = 3  # text: why it cannot be loaded
-    RUN = 4  # run's number, rows, lengths, ids: uint32 each
+    RUN = 4  # run's number, rows, tokens that they are padded to, lengths, ids: uint32 each
     ANSWER = 5  # run's number: uint32, engine seconds: float64, logits: float32 [rows, 2]
     ERROR = 6  # run's number: uint32, text
     PING = 7
@@ -52,8 +52,9 @@ async def read(reader: asyncio.StreamReader) -> tuple[Kind, bytes] | None:
         return None
 
 
-def pack_run(number: int, batch: Sequence[Ids]) -> bytes:
-    return array("I", [number, len(batch), *map(len, batch), *chain.from_iterable(batch)]).tobytes()
+def pack_run(number: int, batch: Sequence[Ids], width: int) -> bytes:
+    words = [number, len(batch), width, *map(len, batch), *chain.from_iterable(batch)]
+    return array("I", words).tobytes()
 
 
 def pack_answer(number: int, seconds: float, logits: bytes) -> bytes:

@@ -6,8 +6,6 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-# A run costs about as much as eight more tokens, so joining pays only while it pads little.
-MAX_WASTE = 1.05
 # While both kinds wait, one run in so many is for bulk: it is never starved, and never in the way.
 BULK_SHARE = 4
 # So long after an interactive text bulk leaves one stream free, so that the next one need not wait for a run.
@@ -18,6 +16,12 @@ RESERVED_SECONDS = 1.0
 GRAIN = 8
 # Longer rows run alone, and are rare.
 _LONG, _LONG_GRAIN = 256, 32
+# Every run costs this much beside its tokens, and one of a new shape twice as much and more. For a small
+# model that is as much as many tokens: from COARSE on few shapes gain more than their padding loses.
+_RUN_SECONDS = 0.003
+LEAST_OVERHEAD, MOST_OVERHEAD, COARSE = 8, 64, 24
+# The smallest run takes as long as so many tokens of a larger one.
+_SMALLEST_RUN_TOKENS = 20
 _ROWS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
 
 
@@ -26,15 +30,26 @@ class Candidate(NamedTuple):
     max_batch: int
 
 
-def width(tokens: int, rows: int = 1) -> int:
+def overhead(smallest_run_seconds: float) -> int:
+    """What a run costs beside its tokens, in tokens, for an engine that needs so long for GRAIN tokens."""
+    tokens = _RUN_SECONDS * _SMALLEST_RUN_TOKENS / max(smallest_run_seconds, 1e-6)
+    return max(LEAST_OVERHEAD, min(MOST_OVERHEAD, round(tokens)))
+
+
+def width(tokens: int, rows: int = 1, overhead: int = LEAST_OVERHEAD) -> int:
     """What `rows` rows are padded to, the longest of which has so many tokens."""
-    step = _LONG_GRAIN if tokens > _LONG else GRAIN // math.gcd(GRAIN, rows)
+    if overhead >= COARSE:
+        step = 1 << max(3, (tokens // 4).bit_length() - 1)
+    elif tokens > _LONG:
+        step = _LONG_GRAIN
+    else:
+        step = GRAIN // math.gcd(GRAIN, rows)
     return -(-tokens // step) * step
 
 
-def usual_widths(max_tokens: int) -> list[int]:
+def usual_widths(max_tokens: int, overhead: int) -> list[int]:
     """The widths of the grid for most texts, shortest first."""
-    return sorted({min(width(tokens), max_tokens) for tokens in range(3, 129)})
+    return sorted({min(width(tokens, 1, overhead), max_tokens) for tokens in range(3, 129)})
 
 
 def leads_bulk(interactive: bool, bulk: bool, runs: int) -> bool:
@@ -52,15 +67,15 @@ def budget(waiting_tokens: int, parallel: int, max_tokens: int) -> int:
     return max(1, min(max_tokens, -(-waiting_tokens // parallel)))
 
 
-def choose(waiting: Sequence[Candidate], max_tokens: int) -> list[int]:
+def choose(waiting: Sequence[Candidate], max_tokens: int, overhead: int = LEAST_OVERHEAD) -> list[int]:
     """Indexes of the next batch; the first of `waiting` is always in it.
 
-    On a CPU padding loses what batching gains, so the first is joined by those nearest to it in length: by
-    the most, out of a few sizes, that stay within `max_tokens` and within MAX_WASTE times what they hold (a
-    GRAIN aside), and are no more than any member's own `max_batch`.
+    On a CPU padding loses what batching gains, so the first is joined by those nearest to it in length: by as
+    many, out of a few sizes, as gain the most over running each alone, stay within `max_tokens`, and are no
+    more than any member's own `max_batch`. A run costs its padded tokens and `overhead`.
     """
     first = waiting[0]
-    chosen, best = [0], 1
+    chosen, best, gain = [0], 1, 1.0
     widest, alone, limit = first.tokens, first.tokens, first.max_batch
     for index in sorted(range(1, len(waiting)), key=lambda i: abs(waiting[i].tokens - first.tokens)):
         tokens, max_batch = waiting[index]
@@ -71,7 +86,8 @@ def choose(waiting: Sequence[Candidate], max_tokens: int) -> list[int]:
             continue
         chosen.append(index)
         widest, alone, limit = max(widest, tokens), alone + tokens, min(limit, max_batch)
-        padded = width(widest, size) * size
-        if size in _ROWS and padded <= max_tokens and padded <= MAX_WASTE * alone + GRAIN:
-            best = size
+        padded = width(widest, size, overhead) * size
+        gained = (overhead * size + alone) / (overhead + padded)
+        if size in _ROWS and padded <= max_tokens and gained >= gain:
+            best, gain = size, gained
     return chosen[:best]

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from sentiment_service.engine import frames
 from sentiment_service.engine.files import Expected
 from sentiment_service.engine.frames import Ids, Kind, Logits
+from sentiment_service.engine.plan import LEAST_OVERHEAD, width
 from sentiment_service.engine.protocol import ModelLoadError
 
 # Reading a large model from a slow disk takes minutes; a process that hangs for good must be ended too.
@@ -65,6 +66,7 @@ class EngineProcess:
     def __init__(self, popen: subprocess.Popen[bytes], sock: socket.socket) -> None:
         self.sock = sock
         self.parallel = 1
+        self.overhead = LEAST_OVERHEAD
         self._popen = popen
         self._runs: dict[int, _Run] = {}
         self._number = 0
@@ -102,7 +104,8 @@ class EngineProcess:
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._runs[number] = _Run(future, limit, self._clock + limit)
         try:
-            self._send(Kind.RUN, frames.pack_run(number, batch))
+            columns = width(max(map(len, batch)), len(batch), self.overhead)
+            self._send(Kind.RUN, frames.pack_run(number, batch, columns))
             return await future
         finally:
             self._runs.pop(number, None)
@@ -141,7 +144,8 @@ class EngineProcess:
         kind, payload = answer
         if kind is not Kind.LOADED:
             raise ModelLoadError(payload.decode())
-        self.parallel = json.loads(payload)["parallel"]
+        loaded = json.loads(payload)
+        self.parallel, self.overhead = loaded["parallel"], loaded["overhead"]
         self._tasks = [
             asyncio.create_task(self._read(reader, on_end), name="engine-answers"),
             asyncio.create_task(self._watch(), name="engine-watch"),

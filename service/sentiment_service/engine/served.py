@@ -176,7 +176,7 @@ class ServedModel:
             package.manifest.hint,
         )
         engine = await EngineProcess.start(order, on_end)
-        self.batcher.parallel = engine.parallel
+        self.batcher.parallel, self.batcher.overhead = engine.parallel, engine.overhead
         if package.directory != self._queued_for:
             self.batcher.fail_waiting(PackageChangedError())
         self._queued_for = self._package = package.directory
