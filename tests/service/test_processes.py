@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -76,6 +79,20 @@ def test_a_pause_of_the_whole_service_is_no_hang(package: Path) -> None:
             await engine.stop()
 
     asyncio.run(scenario())
+
+
+def test_the_engine_imports_no_model_converter() -> None:
+    ours, theirs = socket.socketpair()
+    ours.close()
+    with theirs:
+        number = theirs.fileno()
+        command = [sys.executable, "-X", "importtime", "-m", "sentiment_service.engine.child"]
+        child = subprocess.run(
+            [*command, str(number), "openvino"], pass_fds=[number], capture_output=True, text=True, check=True
+        )
+    imported = {line.rpartition("|")[2].strip() for line in child.stderr.splitlines()}
+    assert "openvino._pyopenvino" in imported
+    assert not [name for name in imported if name.startswith(("openvino.tools.ovc.", "torch"))]
 
 
 def test_nan_fails_alone_while_the_engine_is_sound(tmp_path: Path) -> None:
