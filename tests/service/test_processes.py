@@ -145,6 +145,16 @@ def test_a_killed_worker_is_replaced_and_the_metrics_go_on(package: Path, tmp_pa
         assert service.http.get("/health").json()["total_requests"] >= service.requests()
 
 
+def test_a_hung_worker_is_seen_and_replaced(package: Path, tmp_path: Path) -> None:
+    with running(package, tmp_path, workers=2) as service:
+        wait_for("readiness", service.ready)
+        hung = min(wait_for("two workers", lambda: _two(service)))
+        os.kill(hung, signal.SIGSTOP)
+        wait_for("another in its place", lambda: len(now := _two(service)) == 2 and hung not in now)
+        assert "no sign of life" in str(service.logs())
+        assert service.analyze().status_code == 200
+
+
 def test_200_first_requests_load_once(package: Path, tmp_path: Path) -> None:
     with running(package, tmp_path, workers=2) as service, ThreadPoolExecutor(200) as pool:
         answers = list(pool.map(lambda _: service.analyze(timeout=60).status_code, range(200)))

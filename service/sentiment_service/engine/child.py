@@ -180,7 +180,7 @@ def main() -> int:
     # Ctrl-C reaches the whole group; the parent alone decides when this process ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    # OpenVINO's model converter is a third of its import and 12 MB; where it is missing, OpenVINO does without.
+    # OpenVINO's model converter, a third of its import and 12 MB. OpenVINO does without it.
     sys.modules["openvino.tools.ovc"] = None  # type: ignore[assignment]
     for name in sys.argv[2:]:
         with suppress(ImportError):  # the load will tell

@@ -18,6 +18,10 @@ from sentiment_service.workers.channel import Channel
 
 # A worker that lives shorter than this has not served: replacing it at once would spin.
 _YOUNG_SECONDS = 1.0
+# A worker that is asked this often and says nothing for so long hangs; one that starts may take longer.
+_PING_EVERY_SECONDS = 1.0
+_SILENT_SECONDS = 5.0
+_START_SECONDS = 60.0
 
 # Serves on the worker's end of a channel until it is told to stop; returns the exit code.
 Serve = Callable[[socket.socket, Status], int]
@@ -30,6 +34,7 @@ class _Slot:
         self.pid = pid
         self.sock = sock
         self.since = time.monotonic()
+        self.patience = _START_SECONDS
         self.active = 0
         self.channel: Channel | None = None
         self.calls: dict[int, asyncio.Task[None]] = {}
@@ -46,6 +51,7 @@ class Parent:
         self._dead = asyncio.Event()
         self._stop = asyncio.Event()
         self._draining: asyncio.Task[None] | None = None
+        self._watch: asyncio.Task[None] | None = None
         self._scheduler = Scheduler(
             settings, pids=lambda: [os.getpid(), *(slot.pid for slot in self._slots)], on_status=self._tell
         )
@@ -73,6 +79,7 @@ class Parent:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._on_signal, number)
         self._scheduler.start()
+        self._watch = asyncio.create_task(self._watch_workers(), name="worker-watch")
 
     def _fork(self, runner: asyncio.Runner) -> _Slot:
         ours, theirs = socket.socketpair()
@@ -110,6 +117,7 @@ class Parent:
 
     async def _listen(self, slot: _Slot, channel: Channel) -> None:
         while (message := await channel.receive()) is not None:
+            slot.patience = _SILENT_SECONDS
             match message:
                 case ("call", number, method, arguments, options):
                     call = asyncio.create_task(
@@ -136,6 +144,21 @@ class Parent:
             await asyncio.sleep(max(0.0, slot.since + _YOUNG_SECONDS - time.monotonic()))
         self._dead.set()
 
+    async def _watch_workers(self) -> None:
+        """Kill a worker that hangs; as a dead one it is replaced. Time is counted in turns of this loop: a
+        pause of the whole service is no hang."""
+        while True:
+            await asyncio.sleep(_PING_EVERY_SECONDS)
+            for slot in self._slots:
+                if slot.channel is None:
+                    continue
+                slot.patience -= _PING_EVERY_SECONDS
+                if slot.patience > 0:
+                    slot.channel.send("ping")
+                else:
+                    log_error("", "worker_failed", "an HTTP worker gives no sign of life", {"pid": slot.pid})
+                    os.kill(slot.pid, signal.SIGKILL)
+
     async def _answer(
         self, slot: _Slot, channel: Channel, number: int, method: str, arguments: Any, options: Any
     ) -> None:
@@ -158,6 +181,8 @@ class Parent:
         for slot in list(self._slots):
             await self._end(slot)
         await asyncio.gather(*self._tasks)
+        assert self._watch is not None
+        self._watch.cancel()
         await self._scheduler.stop()
         return False
 

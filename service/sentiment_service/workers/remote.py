@@ -1,8 +1,9 @@
 """The scheduler as an HTTP worker sees it: the same calls, answered by the parent.
 
 Worker to parent: ("call", number, method, arguments, options), ("cancel", number), ("began",),
-("ended", endpoint, status, seconds, model).
-Parent to worker: ("answer", number, result), ("error", number, exception), ("status", status), ("stop",).
+("ended", endpoint, status, seconds, model), ("pong",).
+Parent to worker: ("answer", number, result), ("error", number, exception), ("status", status), ("ping",),
+("stop",).
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ class RemoteScheduler:
 
     def connect(self, channel: Channel) -> asyncio.Task[None]:
         self._channel = channel
+        self._send("pong")  # it has started
         return asyncio.create_task(self._listen(channel), name="parent")
 
     async def ensure(self, model: str) -> Path:
@@ -89,6 +91,8 @@ class RemoteScheduler:
                         future.set_exception(error)
                 case ("status", status):
                     self.status = status
+                case ("ping",):
+                    self._send("pong")
                 case ("stop",):
                     self._on_stop()
         self._channel = None
