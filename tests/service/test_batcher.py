@@ -16,7 +16,7 @@ class _Engine:
     def __init__(self) -> None:
         self.runs: list[tuple[Sequence[Ids], asyncio.Event]] = []
 
-    async def run(self, batch: Sequence[Ids], _: float) -> Answer:
+    async def run(self, batch: Sequence[Ids], width: int, seconds: float) -> Answer:  # noqa: ARG002
         end = asyncio.Event()
         self.runs.append((batch, end))
         await end.wait()
@@ -38,7 +38,7 @@ def test_an_interactive_text_finds_a_free_stream_while_a_file_runs() -> None:
     async def scenario() -> None:
         engine = _Engine()
         batcher = Batcher(engine.run, queue_limit=1000, max_tokens=8, on_batch=lambda _: None)
-        batcher.parallel = 2
+        batcher.begin(2)
         batcher.start()
         file = asyncio.create_task(batcher.submit(_texts(1000, 60), bulk=True, max_batch=64))
         assert len(await engine.settle()) == 2, "nobody else is there: a file has all streams"
@@ -56,6 +56,30 @@ def test_an_interactive_text_finds_a_free_stream_while_a_file_runs() -> None:
             for _, end in engine.runs:
                 end.set()
             await engine.settle()
+        await batcher.stop()
+
+    asyncio.run(scenario())
+
+
+def test_runs_of_a_quick_engine_get_few_shapes_and_those_of_the_next_start_anew() -> None:
+    async def scenario() -> None:
+        widths: list[int] = []
+        seconds_per_token = 0.0005
+
+        async def run(batch: Sequence[Ids], width: int, _: float) -> Answer:
+            widths.append(width)
+            return Answer(seconds_per_token * width * len(batch), [(0.0, 1.0) for _ in batch])
+
+        batcher = Batcher(run, queue_limit=10, max_tokens=256, on_batch=lambda _: None)
+        batcher.start()
+        text = tuple(range(100))
+        await batcher.submit([text], bulk=False, max_batch=1)
+        seconds_per_token = 0.00005
+        await batcher.submit([text], bulk=False, max_batch=1)
+        await batcher.submit([text], bulk=False, max_batch=1)
+        batcher.begin(1)
+        await batcher.submit([text], bulk=False, max_batch=1)
+        assert widths == [104, 104, 112, 104]
         await batcher.stop()
 
     asyncio.run(scenario())

@@ -113,14 +113,14 @@ def test_a_model_whose_runs_cost_many_tokens_gets_few_shapes(tokens: int, rows: 
 
 
 def test_the_smaller_the_model_the_more_tokens_a_run_costs() -> None:
-    # Milliseconds of the smallest run, as measured: BERT-base and the bundled model.
-    assert overhead(0.0082) == LEAST_OVERHEAD
-    assert COARSE < overhead(0.0013) < MOST_OVERHEAD
+    # Seconds a token, as measured: BERT-base and the bundled model.
+    assert overhead(480e-6) == LEAST_OVERHEAD
+    assert COARSE < overhead(60e-6) < MOST_OVERHEAD
     assert overhead(0) == MOST_OVERHEAD
 
 
-@given(st.integers(3, 512), OVERHEADS)
-def test_no_usual_shape_is_longer_than_the_model_takes(max_tokens: int, extra: int) -> None:
-    widths = usual_widths(max_tokens, extra)
+@given(st.integers(3, 512))
+def test_no_usual_shape_is_longer_than_the_model_takes(max_tokens: int) -> None:
+    widths = usual_widths(max_tokens)
     assert widths == sorted(set(widths))
     assert widths[-1] <= max_tokens

@@ -69,7 +69,7 @@ def test_a_pause_of_the_whole_service_is_no_hang(package: Path) -> None:
         engine = await EngineProcess.start(order, ended.append)
         try:
             os.kill(engine.pid, signal.SIGSTOP)
-            run = asyncio.create_task(engine.run([(1, 2, 3)], limit))
+            run = asyncio.create_task(engine.run([(1, 2, 3)], 8, limit))
             await asyncio.sleep(0)  # it is sent
             time.sleep(2 * limit)  # noqa: ASYNC251 the pause
             asyncio.get_running_loop().call_later(0.1, os.kill, engine.pid, signal.SIGCONT)

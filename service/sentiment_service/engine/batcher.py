@@ -18,6 +18,7 @@ from sentiment_service.engine.plan import (
     bulk_streams,
     choose,
     leads_bulk,
+    overhead,
     width,
 )
 from sentiment_service.engine.process import Answer, EngineFailedError
@@ -27,8 +28,8 @@ _WINDOW = 512
 # Until the first run is measured: a slow guess, so that no deadline is too short.
 _GUESSED_SECONDS_PER_TOKEN = 0.002
 
-# Runs a batch; the second argument is the seconds that it should take.
-Run = Callable[[Sequence[Ids], float], Awaitable[Answer]]
+# Runs a batch, padded to so many tokens; the last argument is the seconds that it should take.
+Run = Callable[[Sequence[Ids], int, float], Awaitable[Answer]]
 
 
 class QueueFullError(Exception):
@@ -102,14 +103,12 @@ class _Work:
 
 
 class Batcher:
-    """Used from one event loop. `parallel` is how many runs the engine takes at the same time, `overhead`
-    what each costs beside its tokens."""
+    """Used from one event loop."""
 
     def __init__(
         self, run: Run, *, queue_limit: int, max_tokens: int, on_batch: Callable[[Batch], None]
     ) -> None:
-        self.parallel = 1
-        self.overhead = LEAST_OVERHEAD
+        self._parallel = 1
         self._run = run
         self._queue_limit = queue_limit
         self._max_tokens = max_tokens
@@ -123,6 +122,7 @@ class Batcher:
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._seconds_per_token = 0.0
+        self._overhead = LEAST_OVERHEAD
 
     def __len__(self) -> int:
         return len(self._interactive) + len(self._bulk)
@@ -130,6 +130,11 @@ class Batcher:
     @property
     def idle(self) -> bool:
         return not self._running and not len(self)
+
+    def begin(self, parallel: int) -> None:
+        """From now on another engine runs, which takes so many runs at the same time."""
+        self._parallel = parallel
+        self._overhead = LEAST_OVERHEAD
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._loop(), name="batcher")
@@ -200,7 +205,7 @@ class Batcher:
         for queue in (self._interactive, self._bulk):
             for ids in [ids for ids, work in queue.items() if not work.wanted()]:
                 del queue[ids]
-        streams = bulk_streams(self.parallel, time.perf_counter() - self._interactive_at)
+        streams = bulk_streams(self._parallel, time.perf_counter() - self._interactive_at)
         may_bulk = bool(self._bulk) and self._bulk_runs < streams
         bulk = leads_bulk(bool(self._interactive), may_bulk, self._runs)
         queue = self._bulk if bulk else self._interactive
@@ -208,8 +213,8 @@ class Batcher:
         if not window:
             return [], bulk
         candidates = [Candidate(len(work.ids), work.max_batch) for work in window]
-        tokens = budget(sum(one.tokens for one in candidates), self.parallel, self._max_tokens)
-        batch = [window[index] for index in choose(candidates, tokens, self.overhead)]
+        tokens = budget(sum(one.tokens for one in candidates), self._parallel, self._max_tokens)
+        batch = [window[index] for index in choose(candidates, tokens, self._overhead)]
         for work in batch:
             del queue[work.ids]
         self._runs += 1
@@ -218,7 +223,7 @@ class Batcher:
     async def _loop(self) -> None:
         while True:
             await self._wake.wait()
-            batch, bulk = self._take() if len(self._running) < self.parallel else ([], False)
+            batch, bulk = self._take() if len(self._running) < self._parallel else ([], False)
             if not batch:
                 self._wake.clear()  # set again by what arrives and by each run that ends
                 continue
@@ -235,9 +240,12 @@ class Batcher:
     async def _execute(self, batch: list[_Work]) -> None:
         begin = time.perf_counter()
         ids = [work.ids for work in batch]
-        padded = len(batch) * width(max(map(len, ids)), len(batch), self.overhead)
+        columns = width(max(map(len, ids)), len(batch), self._overhead)
+        padded = len(batch) * columns
         try:
-            answer = await self._run(ids, padded * (self._seconds_per_token or _GUESSED_SECONDS_PER_TOKEN))
+            answer = await self._run(
+                ids, columns, padded * (self._seconds_per_token or _GUESSED_SECONDS_PER_TOKEN)
+            )
         except asyncio.CancelledError:
             for work in batch:
                 work.fail(ClosedError())
@@ -261,8 +269,9 @@ class Batcher:
         latest = seconds / tokens
         old = self._seconds_per_token
         self._seconds_per_token = latest if old == 0 else 0.8 * old + 0.2 * latest
+        self._overhead = max(self._overhead, overhead(latest))
 
     def _retry_after(self) -> int:
         """Seconds until about half of what waits is answered, from the measured speed."""
         waiting = sum(len(work.ids) for work in self._all())
-        return max(1, min(60, math.ceil(waiting * self._seconds_per_token / self.parallel / 2)))
+        return max(1, min(60, math.ceil(waiting * self._seconds_per_token / self._parallel / 2)))

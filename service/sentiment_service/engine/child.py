@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 from sentiment_service.engine import frames
 from sentiment_service.engine.files import engine_of, verify
 from sentiment_service.engine.frames import Kind
-from sentiment_service.engine.plan import overhead, usual_widths, width
+from sentiment_service.engine.plan import usual_widths, width
 from sentiment_service.engine.protocol import Engine, ModelLoadError
 
 if TYPE_CHECKING:
@@ -60,7 +60,6 @@ class Child:
         self._sending = threading.Lock()
         self._engine: Engine
         self._max_tokens = 0
-        self._overhead = 0
 
     def serve(self) -> int:
         first = frames.receive(self._sock)
@@ -72,8 +71,8 @@ class Child:
             self._send(Kind.FAILED, (str(error) or type(error).__name__).encode("utf-8", "backslashreplace"))
             return 1
         parallel = self._engine.parallel
-        self._send(Kind.LOADED, json.dumps({"parallel": parallel, "overhead": self._overhead}).encode())
-        cold = usual_widths(self._max_tokens, self._overhead) * parallel
+        self._send(Kind.LOADED, json.dumps({"parallel": parallel}).encode())
+        cold = usual_widths(self._max_tokens) * parallel
         with ThreadPoolExecutor(parallel, thread_name_prefix="infer") as pool:
             while True:
                 if cold and not select.select([self._sock], [], [], _QUIET_SECONDS)[0]:
@@ -102,11 +101,7 @@ class Child:
             self._engine.load()
             verified.result()
         try:
-            smallest = min(width(len(PROBE)), self._max_tokens)
-            probed = infer(self._engine, [PROBE], smallest)
-            begin = time.process_time()  # of all threads; a busy neighbour is not in it
-            infer(self._engine, [PROBE], smallest)
-            self._overhead = overhead(time.process_time() - begin)
+            probed = infer(self._engine, [PROBE], min(width(len(PROBE)), self._max_tokens))
         except Exception as error:
             raise ModelLoadError(f"the model loads but does not answer: {error}") from error
         if not all(map(_finite, probed.ravel().tolist())):

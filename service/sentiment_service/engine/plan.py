@@ -19,9 +19,7 @@ _LONG, _LONG_GRAIN = 256, 32
 # Every run costs this much beside its tokens, and one of a new shape twice as much and more. For a small
 # model that is as much as many tokens: from COARSE on few shapes gain more than their padding loses.
 _RUN_SECONDS = 0.003
-LEAST_OVERHEAD, MOST_OVERHEAD, COARSE = 8, 64, 24
-# The smallest run takes as long as so many tokens of a larger one.
-_SMALLEST_RUN_TOKENS = 20
+LEAST_OVERHEAD, MOST_OVERHEAD, COARSE = 8, 64, 16
 _ROWS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
 
 
@@ -30,9 +28,9 @@ class Candidate(NamedTuple):
     max_batch: int
 
 
-def overhead(smallest_run_seconds: float) -> int:
-    """What a run costs beside its tokens, in tokens, for an engine that needs so long for GRAIN tokens."""
-    tokens = _RUN_SECONDS * _SMALLEST_RUN_TOKENS / max(smallest_run_seconds, 1e-6)
+def overhead(seconds_per_token: float) -> int:
+    """What a run costs beside its tokens, in tokens, for an engine that was this quick at its best."""
+    tokens = _RUN_SECONDS / max(seconds_per_token, 1e-6)
     return max(LEAST_OVERHEAD, min(MOST_OVERHEAD, round(tokens)))
 
 
@@ -47,9 +45,9 @@ def width(tokens: int, rows: int = 1, overhead: int = LEAST_OVERHEAD) -> int:
     return -(-tokens // step) * step
 
 
-def usual_widths(max_tokens: int, overhead: int) -> list[int]:
+def usual_widths(max_tokens: int) -> list[int]:
     """The widths of the grid for most texts, shortest first."""
-    return sorted({min(width(tokens, 1, overhead), max_tokens) for tokens in range(3, 129)})
+    return sorted({min(width(tokens), max_tokens) for tokens in range(3, 129)})
 
 
 def leads_bulk(interactive: bool, bulk: bool, runs: int) -> bool:

@@ -15,7 +15,6 @@ from typing import NamedTuple
 from sentiment_service.engine import frames
 from sentiment_service.engine.files import Expected
 from sentiment_service.engine.frames import Ids, Kind, Logits
-from sentiment_service.engine.plan import LEAST_OVERHEAD, width
 from sentiment_service.engine.protocol import ModelLoadError
 
 # Reading a large model from a slow disk takes minutes; a process that hangs for good must be ended too.
@@ -66,7 +65,6 @@ class EngineProcess:
     def __init__(self, popen: subprocess.Popen[bytes], sock: socket.socket) -> None:
         self.sock = sock
         self.parallel = 1
-        self.overhead = LEAST_OVERHEAD
         self._popen = popen
         self._runs: dict[int, _Run] = {}
         self._number = 0
@@ -96,16 +94,16 @@ class EngineProcess:
     def pid(self) -> int:
         return self._popen.pid
 
-    async def run(self, batch: Sequence[Ids], limit: float) -> Answer:
-        """The logits of the sequences; an engine that needs more than `limit` seconds is taken for hung."""
+    async def run(self, batch: Sequence[Ids], width: int, limit: float) -> Answer:
+        """The logits of the sequences, padded to `width` tokens; an engine that needs more than `limit`
+        seconds is taken for hung."""
         if self._why:
             raise EngineFailedError(self._why)
         self._number = number = (self._number + 1) & 0xFFFFFFFF
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._runs[number] = _Run(future, limit, self._clock + limit)
         try:
-            columns = width(max(map(len, batch)), len(batch), self.overhead)
-            self._send(Kind.RUN, frames.pack_run(number, batch, columns))
+            self._send(Kind.RUN, frames.pack_run(number, batch, width))
             return await future
         finally:
             self._runs.pop(number, None)
@@ -144,8 +142,7 @@ class EngineProcess:
         kind, payload = answer
         if kind is not Kind.LOADED:
             raise ModelLoadError(payload.decode())
-        loaded = json.loads(payload)
-        self.parallel, self.overhead = loaded["parallel"], loaded["overhead"]
+        self.parallel = json.loads(payload)["parallel"]
         self._tasks = [
             asyncio.create_task(self._read(reader, on_end), name="engine-answers"),
             asyncio.create_task(self._watch(), name="engine-watch"),

@@ -19,6 +19,7 @@ from sentiment_service.engine.batcher import Answers, Batcher, ClosedError
 from sentiment_service.engine.child import PROBE, trim
 from sentiment_service.engine.frames import Ids
 from sentiment_service.engine.lifecycle import Lifecycle, State
+from sentiment_service.engine.plan import width
 from sentiment_service.engine.process import Answer, EngineFailedError, EngineProcess, Order
 from sentiment_service.logs import log_error, log_event
 from sentiment_service.metrics import Metrics, ModelMetrics
@@ -176,15 +177,15 @@ class ServedModel:
             package.manifest.hint,
         )
         engine = await EngineProcess.start(order, on_end)
-        self.batcher.parallel, self.batcher.overhead = engine.parallel, engine.overhead
+        self.batcher.begin(engine.parallel)
         if package.directory != self._queued_for:
             self.batcher.fail_waiting(PackageChangedError())
         self._queued_for = self._package = package.directory
         return engine
 
-    async def _run(self, batch: Sequence[Ids], expected_seconds: float) -> Answer:
+    async def _run(self, batch: Sequence[Ids], columns: int, expected_seconds: float) -> Answer:
         engine = await self.lifecycle.get()
-        answer = await engine.run(batch, _HUNG_SECONDS + _HUNG_FACTOR * expected_seconds)
+        answer = await engine.run(batch, columns, _HUNG_SECONDS + _HUNG_FACTOR * expected_seconds)
         if self._suspect is None and not all(map(math.isfinite, (x for row in answer.logits for x in row))):
             self._suspect = asyncio.create_task(self._examine(engine), name="examine-engine")
         return answer
@@ -193,7 +194,7 @@ class ServedModel:
         """After NaN: an engine that answers it for the simplest input too is broken, and is replaced."""
         try:
             with suppress(EngineFailedError):
-                answer = await engine.run([PROBE], _HUNG_SECONDS)
+                answer = await engine.run([PROBE], width(len(PROBE)), _HUNG_SECONDS)
                 if all(map(math.isfinite, answer.logits[0])):
                     return
             engine.kill("the engine answers NaN")
