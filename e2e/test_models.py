@@ -64,7 +64,7 @@ def test_one_preparation_serves_two_services(cluster: Cluster, namespace: str) -
     # Half has come, and the status says so; then the Job's pod is evicted.
     wait_for("progress", lambda: status(cluster, namespace).get("progress", 0) > 10)
     assert status(cluster, namespace)["phase"] == "Fetching"
-    [pod] = cluster.get("-n", namespace, "pods", "-l", "sentiment-operator.io/model=m")["items"]
+    [pod] = cluster.get("-n", namespace, "pods", "-l", "model.sentiment-operator.io/m")["items"]
     evict(cluster, namespace, pod["metadata"]["name"])
     wait_for("package", lambda: status(cluster, namespace).get("phase") == "Ready", 120)
     wait_ready(cluster, namespace, "one", quiet)
@@ -128,4 +128,4 @@ def _service_degraded(cluster: Cluster, namespace: str) -> str:
 def _serves(cluster: Cluster, namespace: str, name: str, package: str) -> bool:
     found = cluster.get("-n", namespace, "deployment", name)
     labels = found["spec"]["template"]["metadata"]["labels"]
-    return bool(labels.get("sentiment-operator.io/package") == package)
+    return bool(labels.get("model.sentiment-operator.io/m") == package)

@@ -63,7 +63,9 @@ class Settings(BaseSettings):
     max_batch_items: int = Field(default=1000, ge=1, description="texts of one batch request")
     max_body_bytes: int = Field(default=4 << 20, ge=1024, description="bytes of one request body")
     max_batch_tokens: int = Field(default=256, ge=1, description="padded tokens of one engine run")
-    queue_limit: int = Field(default=4096, ge=1, description="texts waiting; more are refused with 429")
+    queue_limit: int = Field(
+        default=4096, ge=1, description="texts waiting for one model; more are refused with 429"
+    )
     request_timeout_seconds: float = Field(default=30, gt=0, description="deadline of one request (504)")
     drain_seconds: float = Field(
         default=3, ge=0, description="on SIGTERM: seconds still accepting while not ready, before stopping"

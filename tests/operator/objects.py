@@ -23,7 +23,8 @@ def child(kind: str, name: str = "reviews", version: int = 1, uid: str = "c1", *
 
 def deployment(**status: Any) -> dict[str, Any]:
     """A Deployment whose controller has seen it."""
-    return child("Deployment", status={"observedGeneration": 1, **status})
+    spec: dict[str, Any] = {"template": {"spec": {"volumes": []}}}
+    return child("Deployment", spec=spec, status={"observedGeneration": 1, **status})
 
 
 def pod(

@@ -149,6 +149,17 @@ AUTOSCALED: dict[str, Any] = {
     },
 }
 
+REVIEWS = PreparedModel("", "reviews-v2", "reviews-v2-model", "0a1b2c3d4e", one_node=False)
+# The default one comes first, wherever it is in the list.
+SEVERAL: dict[str, Any] = {
+    "models": [
+        {"name": "reviews", "modelRef": {"name": "reviews-v2"}},
+        {"name": "tweets", "modelRef": {"name": "tweets"}, "default": True},
+    ]
+}
+TWEETS = PreparedModel("tweets", "tweets", "tweets-model", "1122334455", one_node=True)
+PREPARED = (TWEETS, replace(REVIEWS, called="reviews"))
+
 # What each folder of golden files shows: a spec, and the cluster that it is for.
 CASES: dict[str, tuple[dict[str, Any], Surroundings]] = {
     "default": ({}, BARE),
@@ -186,12 +197,13 @@ CASES: dict[str, tuple[dict[str, Any], Surroundings]] = {
             "replicas": 2,
             "availability": {"antiAffinity": "Required"},
         },
-        replace(RICH, model=PreparedModel("reviews-v2", "reviews-v2-model", "0a1b2c3d4e", one_node=False)),
+        replace(RICH, models=(REVIEWS,)),
     ),
     "model-on-one-node": (
         {"model": {"modelRef": {"name": "reviews-v2"}}, "replicas": 2},
-        replace(RICH, model=PreparedModel("reviews-v2", "reviews-v2-model", "0a1b2c3d4e", one_node=True)),
+        replace(RICH, models=(replace(REVIEWS, one_node=True),)),
     ),
+    "several-models": (SEVERAL, replace(RICH, models=PREPARED)),
 }
 
 # The volume is there, so the Job can be made.

@@ -15,6 +15,7 @@ from .steps import manifest
 
 MANY = {"accessMode": "ReadWriteMany"}
 HPA = {"type": "HPA"}
+NAMED = {"name": "a", "modelRef": {"name": "m"}}
 
 
 def fields(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
@@ -54,6 +55,14 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         "or whenUnsatisfiable in spec.availability.topologySpread to ScheduleAnyway",
     ),
     ({"model": {"bundled": {}, "modelRef": {"name": "x"}}}, "spec.model: give bundled"),
+    ({"models": [NAMED], "model": {"bundled": {}}}, "spec.models takes the place of spec.model: remove"),
+    ({"models": [NAMED, {**NAMED, "default": True}]}, "two models have the same name; give each one"),
+    (
+        {"models": [{**NAMED, "default": True}, {**NAMED, "name": "b", "default": True}]},
+        "spec.models: only one can be the default; leave default: true at one of them",
+    ),
+    ({"models": []}, "spec.models in body should have at least 1 items"),
+    ({"models": [{**NAMED, "name": "a,b"}]}, "spec.models[0].name in body should match"),
     ({"resources": {"requests": {"cpu": "2"}, "limits": {"cpu": "1500m"}}}, "raise limits.cpu"),
     ({"resources": {"requests": {"memory": "2Gi"}}}, "raise limits.memory or lower the request"),
     (
@@ -94,6 +103,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         "a peer is either a cidr, or namespaceLabels and podLabels",
     ),
     ({"pod": {"labels": {"app.kubernetes.io/name": "x"}}}, "choose another prefix"),
+    ({"pod": {"labels": {"model.sentiment-operator.io/m": "x"}}}, "choose another prefix"),
     ({"pod": {"env": [{"name": "WARM_UP", "value": "1"}]}}, "spec.pod.env names a variable that another"),
     ({"pod": {"env": [{"name": "X"}]}}, "give each variable either value or valueFrom"),
     ({"pod": {"env": [{"name": "X", "valueFrom": {}}]}}, "takes exactly one of secretKeyRef"),
@@ -217,6 +227,7 @@ def test_what_is_nearly_refused_is_taken(api: Api) -> None:
         {"rollout": {"maxSurge": 0, "maxUnavailable": "25%"}},
         {"rollout": {"type": "ResourceAware", "maxUnavailable": "10%"}},
         {"storage": MANY, "availability": {"antiAffinity": "Required"}},
+        {"models": [NAMED], "availability": {"antiAffinity": "Required"}},
         {"autoscaling": {"type": "KEDA", "targetActiveRequestsPerPod": 0}},
         {"autoscaling": {"type": "External"}},
         {"resources": {"requests": {"cpu": "1500m"}, "limits": {"cpu": "1.5"}}},
@@ -257,8 +268,9 @@ def test_golden_objects_are_accepted_by_the_real_kinds(api: Api, optional_kinds:
     api("create", "priorityclass", "high", "--value=1000")
     golden = ROOT / "tests/operator/golden"
     files = [path for path in sorted(golden.glob("*/*.yaml")) if path.name != "scaled-object.yaml"]
-    arguments = [argument for path in files for argument in ("-f", str(path))]
-    told = api("apply", "--server-side", "--dry-run=server", "--validate=strict", *arguments)
+    items = [yaml.safe_load(path.read_text()) for path in files]
+    made = {"apiVersion": "v1", "kind": "List", "items": items}
+    told = api("apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", "-", stdin=made)
     assert told.count("serverside-applied (server dry run)") == len(files)
     assert optional_kinds
     for path in sorted(golden.glob("*/deployment.yaml")):

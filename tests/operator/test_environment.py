@@ -9,12 +9,22 @@ from sentiment_operator.render.environment import environment
 from sentiment_service.settings import Settings
 
 from .objects import OWNER
-from .specs import FULL
+from .specs import FULL, PREPARED, SEVERAL
 
 
 def variables(spec: dict[str, Any]) -> dict[str, Any]:
-    made = environment(OWNER, SentimentServiceSpec.model_validate(spec), None)
+    made = environment(OWNER, SentimentServiceSpec.model_validate(spec), ())
     return {entry["name"]: entry.get("value") for entry in made}
+
+
+def test_the_service_reads_several_models() -> None:
+    made = environment(OWNER, SentimentServiceSpec.model_validate(SEVERAL), PREPARED)
+    [models] = [entry["value"] for entry in made if entry["name"] == "MODELS"]
+    packages = Settings(models=models).packages
+    assert [(name, str(path)) for name, path in packages.items()] == [
+        ("tweets", "/models/tweets/1122334455"),
+        ("reviews", "/models/reviews/0a1b2c3d4e"),
+    ]
 
 
 @pytest.mark.parametrize("spec", [{}, FULL], ids=["default", "full"])

@@ -43,9 +43,9 @@ def status(api: Api, namespace: str, name: str = "m") -> dict[str, Any]:
     return told if told.get("observedGeneration") == found["metadata"]["generation"] else {}
 
 
-def reason(api: Api, namespace: str) -> str:
+def reason(api: Api, namespace: str, name: str = "m") -> str:
     """Why the model is ready, or not."""
-    found = [c for c in status(api, namespace).get("conditions", ()) if c["type"] == "Ready"]
+    found = [c for c in status(api, namespace, name).get("conditions", ()) if c["type"] == "Ready"]
     return str(found[0]["reason"]) if found else ""
 
 
@@ -85,9 +85,9 @@ def kubelet(api: Api, namespace: str, pod: str, phase: str, state: dict[str, Any
     api("-n", namespace, "patch", "pod", pod, *options, stdin={"status": told})
 
 
-def end(api: Api, namespace: str, code: int = 0, **report: Any) -> str:
-    """The wanted Job's pod ends; its name."""
-    job = str(wait_for("job", lambda: status(api, namespace).get("job")))
+def end(api: Api, namespace: str, code: int = 0, of: str = "m", **report: Any) -> str:
+    """The pod of a model's wanted Job ends; the Job's name."""
+    job = str(wait_for("job", lambda: status(api, namespace, of).get("job")))
     pod = pod_of(api, namespace, job)
     ended = {"exitCode": code, "message": json.dumps(report), "startedAt": None, "finishedAt": None}
     told = {name: value for name, value in ended.items() if value is not None}
@@ -95,17 +95,17 @@ def end(api: Api, namespace: str, code: int = 0, **report: Any) -> str:
     return job
 
 
-def prepared(api: Api, namespace: str, **spec: Any) -> str:
+def prepared(api: Api, namespace: str, of: str = "m", **spec: Any) -> str:
     """A model with a package; its folder."""
-    model(api, namespace, **spec)
-    end(api, namespace, **REPORT)
-    wait_for("package", lambda: reason(api, namespace) == "Prepared")
-    return str(status(api, namespace)["package"]["path"])
+    model(api, namespace, of, **spec)
+    end(api, namespace, of=of, **REPORT)
+    wait_for("package", lambda: reason(api, namespace, of) == "Prepared")
+    return str(status(api, namespace, of)["package"]["path"])
 
 
-def served(api: Api, namespace: str, name: str = "reviews") -> str:
-    """MODEL_DIR of a service."""
-    path = '.spec.template.spec.containers[0].env[?(@.name=="MODEL_DIR")].value'
+def served(api: Api, namespace: str, name: str = "reviews", variable: str = "MODEL_DIR") -> str:
+    """What a service is told to serve."""
+    path = f'.spec.template.spec.containers[0].env[?(@.name=="{variable}")].value'
     return field(api, namespace, "deployment", name, path)
 
 
@@ -181,12 +181,8 @@ def test_a_service_is_rolled_only_when_the_new_package_passed(api: Api, namespac
     assert status(api, namespace)["phase"] == "Failed"
     assert status(api, namespace)["package"]["path"] == first
 
-    def told() -> str:
-        found = api.get("-n", namespace, "ssvc", "reviews")["status"]["conditions"]
-        return next(str(one["message"]) for one in found if one["type"] == "Degraded")
-
-    wait_for("reason in the service", lambda: "The package of before is served" in told())
-    assert "QualityGateFailed: int8: accuracy falls" in told()
+    wait_for("refusal", lambda: "The package of before is served" in degraded_service(api, namespace))
+    assert "QualityGateFailed: int8: accuracy falls" in degraded_service(api, namespace)
     assert served(api, namespace) == f"/models/{first}"
 
     # Deleting the failed Job tries again.
@@ -200,7 +196,10 @@ def test_a_service_is_rolled_only_when_the_new_package_passed(api: Api, namespac
     end(api, namespace, **REPORT)
     wait_for("roll-out", lambda: served(api, namespace) == f"/models/{failed.removeprefix('m-')}")
     wait_for("one job", lambda: jobs(api, namespace) == [failed])
-    # The next Job is told what is in use: old pods are there still, for nobody runs the new ones.
+    # The next Job is told what is in use: old pods are there still, for nobody runs the new ones, also while
+    # the service waits for another model.
+    apply(api, namespace, model={"modelRef": {"name": "another"}})
+    wait_for("condition", lambda: ready(api, namespace).get("reason") == "ModelNotFound")
     model(api, namespace, precision="bf16")
     wait_for("third job", lambda: len(jobs(api, namespace)) == 2)
     [newest] = set(jobs(api, namespace)) - {failed}
@@ -210,6 +209,60 @@ def test_a_service_is_rolled_only_when_the_new_package_passed(api: Api, namespac
     model(api, namespace, precision="fp32")
     wait_for("old wish", lambda: reason(api, namespace) == "Prepared")
     wait_for("one job", lambda: jobs(api, namespace) == [failed])
+
+
+@pytest.mark.usefixtures("operator")
+def test_a_service_of_several_models_serves_what_is_prepared_and_loses_none(api: Api, namespace: str) -> None:
+    def models() -> str:
+        return served(api, namespace, variable="MODELS")
+
+    def waits_for(why: str) -> str:
+        wait_for(why, lambda: ready(api, namespace).get("reason") == why)
+        return str(ready(api, namespace)["message"])
+
+    several = [{"name": "a", "modelRef": {"name": "m"}}, {"name": "b", "modelRef": {"name": "n"}}]
+    first = f"a=/models/a/{prepared(api, namespace)}"
+    apply(api, namespace, models=several)
+    assert "no SentimentModel n" in waits_for("ModelNotFound")
+    wait_for("deployment", lambda: models() == first)
+    model(api, namespace, "n")
+    assert "SentimentModel n is being prepared" in waits_for("ModelPreparing")
+    both = f"{first},b=/models/b/{end(api, namespace, of='n', **REPORT).removeprefix('n-')}"
+    wait_for("both", lambda: models() == both)
+    volumes = ".spec.template.spec.volumes[*].persistentVolumeClaim.claimName"
+    assert field(api, namespace, "deployment", "reviews", volumes) == "m-model n-model"
+    assert not exists(api, namespace, "pvc", "reviews-models")
+
+    def users() -> list[list[str]]:
+        return [status(api, namespace, name).get("usedBy", []) for name in ("m", "n")]
+
+    wait_for("consumers", lambda: users() == [["reviews"], ["reviews"]])
+
+    def row() -> list[str]:
+        return api("-n", namespace, "get", "ssvc").splitlines()[1].split()
+
+    wait_for("column", lambda: "a,b" in row())
+    assert api.get("-n", namespace, "ssvc", "reviews")["status"]["models"] == [
+        {"name": "a", "model": "m", "digest": DIGEST},
+        {"name": "b", "model": "n", "digest": DIGEST},
+    ]
+    # One of them gets worse, is replaced by one that is not there, and is deleted: both are served still.
+    model(api, namespace, "n", precision="fp32")
+    wait_for("second wish", lambda: reason(api, namespace, "n") == "Preparing")
+    end(api, namespace, 1, of="n", phase="Failed", reason="ChecksumMismatch", message="no")
+    wait_for("refusal", lambda: "ModelUpdateFailed" in degraded_service(api, namespace))
+    apply(api, namespace, models=[several[0], {"name": "b", "modelRef": {"name": "gone"}}])
+    assert "Pods stay as they are" in waits_for("ModelNotFound")
+    assert models() == both
+    # Whoever takes it out of the list means it.
+    apply(api, namespace, models=several[:1])
+    wait_for("one", lambda: models() == first)
+    wait_for("no consumer", lambda: status(api, namespace, "n").get("consumers") == 0)
+
+
+def degraded_service(api: Api, namespace: str) -> str:
+    found = api.get("-n", namespace, "ssvc", "reviews")["status"]["conditions"]
+    return next(f"{one['reason']}: {one['message']}" for one in found if one["type"] == "Degraded")
 
 
 @pytest.mark.usefixtures("operator")
@@ -273,8 +326,8 @@ def test_a_service_that_must_spread_is_refused_a_volume_of_one_node(api: Api, na
     assert "accessMode ReadWriteMany" in ready(api, namespace)["message"]
     apply(api, namespace, model={"modelRef": {"name": "m"}}, availability={"antiAffinity": "Preferred"})
     wait_for("deployment", lambda: served(api, namespace) == f"/models/{first}")
-    label = ".spec.template.metadata.labels.sentiment-operator\\.io/model"
-    assert field(api, namespace, "deployment", "reviews", label) == "m"
+    label = ".spec.template.metadata.labels.model\\.sentiment-operator\\.io/m"
+    assert field(api, namespace, "deployment", "reviews", label) == first
 
 
 @pytest.mark.usefixtures("operator")

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sentiment_operator.api.kinds import CHILDREN, CUSTOM_METRICS
 from sentiment_operator.api.v1alpha1 import SentimentModelSpec, SentimentServiceSpec
-from sentiment_operator.render import Children, Surroundings, render, render_model
+from sentiment_operator.render import Children, PreparedModel, Surroundings, render, render_model
 from sentiment_operator.render.metadata import labels, selector, version
 
 from .objects import MODEL_OWNER, OWNER
-from .specs import AUTOSCALED, BARE, CASES, FULL, MODEL_CASES, RICH
+from .specs import AUTOSCALED, BARE, CASES, FULL, MODEL_CASES, PREPARED, RICH, SEVERAL
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -108,6 +109,29 @@ def test_an_unknown_model_leaves_the_pods_as_they_are() -> None:
     assert "Deployment" not in {manifest["kind"] for manifest in found.apply}
     assert found.keep == {("Deployment", "reviews")}
     assert rendered({}).keep == frozenset()
+
+
+def test_pods_are_given_what_is_prepared_and_lose_no_model_that_they_serve() -> None:
+    tweets, reviews = PREPARED  # the first is the default
+
+    def given(*prepared: PreparedModel, now: tuple[PreparedModel, ...] | None = None) -> str | None:
+        """MODELS of the new pods; None where pods stay as they are."""
+        made = None if now is None else by_kind(SEVERAL, replace(RICH, models=now))["Deployment"]
+        if made:
+            made |= {"metadata": {"generation": 1}, "status": {}}
+        found = by_kind(SEVERAL, replace(RICH, deployment=made, models=prepared)).get("Deployment")
+        env = found["spec"]["template"]["spec"]["containers"][0]["env"] if found else []
+        return next((one["value"] for one in env if one["name"] == "MODELS"), None)
+
+    alone, both = "tweets=/models/tweets/1122334455", "reviews=/models/reviews/0a1b2c3d4e"
+    both = f"{alone},{both}"
+    assert given() is given(reviews) is None, "not without the default one"
+    assert given(tweets) == alone
+    assert given(tweets, now=(tweets,)) == alone
+    assert given(tweets, reviews, now=(tweets,)) == both
+    assert given(tweets, now=PREPARED) is None, "what is served now is not taken away"
+    newer = replace(reviews, path="ffff")
+    assert given(tweets, newer, now=PREPARED) == both.replace("0a1b2c3d4e", "ffff")
 
 
 def test_optional_children_need_their_kind() -> None:

@@ -7,7 +7,7 @@ import pytest
 from sentiment_operator.api.kinds import CUSTOM_METRICS
 from sentiment_operator.api.v1alpha1 import SentimentServiceSpec
 from sentiment_operator.reconcile.conditions import Finding, Observed
-from sentiment_operator.reconcile.services import prepared_model
+from sentiment_operator.reconcile.services import prepared_models
 from sentiment_operator.reconcile.status import compute_status, transition
 
 from .objects import OWNER, child, deployment, pod, waiting
@@ -23,10 +23,12 @@ def saw(
     pods: Sequence[dict[str, Any]] = (),
     problems: Sequence[Finding] = (),
     apis: frozenset[str] = frozenset(),
-    model: dict[str, Any] | None = None,
+    models: Sequence[dict[str, Any]] = (),
 ) -> Observed:
     by_kind = {made["kind"]: made for made in children}
-    return Observed(by_kind, list(pods), list(problems), apis, spec, model, prepared_model(model))
+    there = {model["metadata"]["name"]: model for model in models}
+    prepared = prepared_models(spec.references, there)
+    return Observed(by_kind, list(pods), list(problems), apis, spec, there, prepared)
 
 
 def spec_of(**spec: Any) -> SentimentServiceSpec:
@@ -174,6 +176,58 @@ def test_an_unknown_model_is_said_and_pods_go_on() -> None:
     assert found["Ready"] == found["ModelReady"] == ("False", "ModelNotFound")
     assert found["Available"] == ("True", "PodsAnswer")
     assert "SentimentModel v2" in message(seen)
+
+
+def sentiment_model(name: str, digest: str = "", refused: str = "") -> dict[str, Any]:
+    status: dict[str, Any] = {"package": {"path": "0a", "digest": digest}} if digest else {}
+    if refused:
+        status["conditions"] = [condition("Degraded", "True", refused, "no")]
+    return {"metadata": {"name": name, "namespace": "shop", "uid": name}, "spec": {}, "status": status}
+
+
+SEVERAL = spec_of(models=[{"name": name, "modelRef": {"name": f"{name}-v2"}} for name in ("a", "b", "c")])
+A, B, C = (sentiment_model(f"{name}-v2", f"sha256:{name}") for name in "abc")
+
+
+@pytest.mark.parametrize(
+    ("models", "reason", "degraded", "words"),
+    [
+        ([A, B, C], "Ready", "AsExpected", "1 pod answers"),
+        ([A, C], "ModelNotFound", "ModelNotFound", "no SentimentModel b-v2"),
+        ([A, C], "ModelNotFound", "ModelNotFound", "or remove b from spec.models. The other models are"),
+        ([B, C], "ModelNotFound", "ModelNotFound", "Pods stay as they are"),
+        ([A, sentiment_model("b-v2"), C], "ModelPreparing", "AsExpected", "SentimentModel b-v2 is being"),
+        ([A, sentiment_model("b-v2", refused="NoSpace"), C], "ModelFailed", "ModelFailed", "b-v2: NoSpace"),
+        ([A, B, sentiment_model("c-v2", "d", "Bad")], "Ready", "ModelUpdateFailed", "1 pod answers"),
+    ],
+)
+def test_of_several_models_the_one_that_is_not_ready_is_named(
+    models: list[dict[str, Any]], reason: str, degraded: str, words: str
+) -> None:
+    seen = saw(GOOD, spec=SEVERAL, models=models)
+    found = conditions(seen)
+    assert (found["Ready"][1], found["Degraded"][1]) == (reason, degraded)
+    assert found["ModelReady"][0] == found["Ready"][0]
+    assert found["Available"] == ("True", "PodsAnswer")
+    assert words in message(seen)
+    if degraded == "ModelUpdateFailed":
+        assert "SentimentModel c-v2: Bad: no" in message(seen, "Degraded")
+
+
+def test_volumes_of_several_models_on_different_nodes_are_named() -> None:
+    apart = unscheduled("2 node(s) didn't match PersistentVolume's node affinity.")
+    found = message(saw(STARTING, spec=SEVERAL, models=[A, B, C], pods=[apart]))
+    assert "PersistentVolume's node affinity. The volumes of SentimentModels a-v2, b-v2, c-v2 are" in found
+    assert "accessMode ReadWriteMany" in found
+
+
+def test_the_status_lists_the_models_that_have_a_package() -> None:
+    found = status_of(saw(GOOD, spec=SEVERAL, models=[A, C]))
+    assert found["model"] == {"name": "a,c"}
+    assert found["models"] == [
+        {"name": "a", "model": "a-v2", "digest": "sha256:a"},
+        {"name": "c", "model": "c-v2", "digest": "sha256:c"},
+    ]
 
 
 def test_scaling_up_is_not_unready() -> None:

@@ -1,7 +1,7 @@
 from typing import Any
 
 from sentiment_operator.api.v1alpha1 import KIND, MODEL_KIND
-from sentiment_operator.reconcile.store import Store
+from sentiment_operator.reconcile.store import Store, packages_of
 from sentiment_operator.render.metadata import NAME
 
 from .objects import child, pod, service
@@ -129,6 +129,26 @@ def test_a_service_concerns_its_model_and_a_model_its_services() -> None:
     assert store.drop(model("n", version=3)) == {other, KEY}
     assert store.drop(refers("n", version=4)) >= {KEY, other}
     assert store.consumers(other) == []
+
+
+def test_a_service_concerns_each_of_its_models_and_they_know_who_mounts_them() -> None:
+    store, both = Store(), {(MODEL_KIND, "shop", "m"), (MODEL_KIND, "shop", "n")}
+    made = service()
+    made["spec"] = {"models": [{"name": name, "modelRef": {"name": name}} for name in ("m", "n")]}
+    assert store.put(made) == {KEY, *both}
+    assert store.put(model("n")) == {(MODEL_KIND, "shop", "n"), KEY}
+    labels = {"model.sentiment-operator.io/m": "0a", "model.sentiment-operator.io/n": "0b"}
+    mounts = child("Deployment", spec={"template": {"metadata": {"labels": labels}}})
+    running = pod()
+    running["metadata"]["labels"] |= labels
+    for user in (mounts, running):
+        assert store.put(user) == {KEY, *both}
+        assert packages_of(user) == {"m": "0a", "n": "0b"}
+    # The service leaves them, and its pods are there still.
+    assert store.put(refers(None, version=2)) == {KEY, *both}
+    for key in both:
+        assert store.consumers(key) == []
+        assert (len(store.of(key, "Pod")), len(store.of(key, "Deployment"))) == (1, 1)
 
 
 def test_pods_of_a_models_job_belong_to_the_model() -> None:

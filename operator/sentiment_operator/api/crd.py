@@ -20,6 +20,8 @@ from .v1alpha1 import (
 
 Json = dict[str, Any]
 
+_DIGEST: Json = {"type": "string", "description": "SHA-256 over the digests of the package's files."}
+
 STATUS: Json = {
     "type": "object",
     "description": "What the operator saw last.",
@@ -37,10 +39,20 @@ STATUS: Json = {
             "type": "object",
             "description": "The model that is served, as its package says.",
             "properties": {
-                "name": {"type": "string", "description": "Name of the model."},
-                "digest": {
-                    "type": "string",
-                    "description": "SHA-256 over the digests of the package's files.",
+                "name": {"type": "string", "description": "Name of the model; of several, all their names."},
+                "digest": _DIGEST,
+            },
+        },
+        "models": {
+            "type": "array",
+            "description": "Of several models those that have a package, the default one first.",
+            "items": {
+                "type": "object",
+                "required": ["name", "model"],
+                "properties": {
+                    "name": {"type": "string", "description": "What requests choose it by."},
+                    "model": {"type": "string", "description": "The SentimentModel."},
+                    "digest": _DIGEST,
                 },
             },
         },

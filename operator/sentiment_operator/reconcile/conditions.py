@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from ..api.v1alpha1 import SentimentServiceSpec
+from ..api.v1alpha1 import Reference, SentimentServiceSpec
 from ..render import PreparedModel
+from ..render.packages import pods_stay
 from ..render.scheduling import cannot_spread
 
 Manifest = dict[str, Any]
@@ -50,14 +51,25 @@ class Observed(Seen):
     """Everything that the status of a SentimentService is computed from."""
 
     spec: SentimentServiceSpec | None = None
-    # The SentimentModel that the spec refers to, and its package.
-    model: Manifest | None = None
-    prepared: PreparedModel | None = None
+    # The SentimentModels that the spec refers to, by name, and what has a package of them.
+    models: Mapping[str, Manifest] = field(default_factory=dict)
+    prepared: tuple[PreparedModel, ...] = ()
 
     @property
     def deployment(self) -> Manifest | None:
         """The Deployment as it was seen."""
         return self.children.get("Deployment")
+
+    @property
+    def references(self) -> tuple[Reference, ...]:
+        """What the spec refers to."""
+        return self.spec.references if self.spec else ()
+
+    @property
+    def unprepared(self) -> list[Reference]:
+        """What has no package."""
+        there = {one.called for one in self.prepared}
+        return [one for one in self.references if one.called not in there]
 
 
 Check = Callable[[Observed], Finding | None]
@@ -143,6 +155,17 @@ def unschedulable(seen: Seen) -> Finding | None:
     return None
 
 
+def volumes_apart(seen: Observed) -> Finding | None:
+    """No node takes a pod, and it mounts several volumes that are on one node each."""
+    bound = sorted({one.name for one in seen.prepared if one.one_node})
+    found = unschedulable(seen) if len(bound) > 1 else None
+    return found and Finding(
+        found.reason,
+        f"{found.message} The volumes of SentimentModels {', '.join(bound)} are ReadWriteOnce: where they "
+        "are not on one node, make them anew with spec.storage.accessMode ReadWriteMany.",
+    )
+
+
 def rollout_stuck(seen: Observed) -> Finding | None:
     """The Deployment gave up waiting."""
     condition = condition_of(seen.deployment, "Progressing")
@@ -153,30 +176,37 @@ def rollout_stuck(seen: Observed) -> Finding | None:
 
 def model_unknown(seen: Observed) -> Finding | None:
     """The spec names a model that is not there."""
-    name = _model_name(seen)
-    if name is None or seen.model:
-        return None
-    return Finding(
-        "ModelNotFound",
-        f"There is no SentimentModel {name} in this namespace: create it, or remove spec.model.modelRef to "
-        "serve the bundled model. Pods stay as they are.",
-    )
+    for called, name in seen.references:
+        if name not in seen.models:
+            otherwise = (
+                f"remove {called} from spec.models"
+                if called
+                else "remove spec.model.modelRef to serve the bundled model"
+            )
+            return Finding(
+                "ModelNotFound",
+                f"There is no SentimentModel {name} in this namespace: create it, or {otherwise}. "
+                f"{_meanwhile(seen)}",
+            )
+    return None
 
 
 def model_failed(seen: Observed) -> Finding | None:
-    """The model has no package, and will get none by itself."""
-    if seen.model and not seen.prepared and (why := _refused(seen.model)):
-        return Finding("ModelFailed", f"{why} Pods stay as they are.")
+    """A model has no package, and will get none by itself."""
+    for _, name in seen.unprepared:
+        if why := _refused(seen, name):
+            return Finding("ModelFailed", f"{why} {_meanwhile(seen)}")
     return None
 
 
 def model_on_one_node(seen: Observed) -> Finding | None:
-    """The spec asks for several nodes, and the model's volume is on one."""
-    if not (seen.spec and seen.prepared and cannot_spread(seen.spec, seen.prepared)):
+    """The spec asks for several nodes, and a model's volume is on one."""
+    if not (seen.spec and cannot_spread(seen.spec, seen.prepared)):
         return None
+    name = next(one.name for one in seen.prepared if one.one_node)
     return Finding(
         "ModelOnOneNode",
-        f"SentimentModel {seen.prepared.name} has a volume with ReadWriteOnce, which keeps all pods on one "
+        f"SentimentModel {name} has a volume with ReadWriteOnce, which keeps all pods on one "
         "node: make it anew with spec.storage.accessMode ReadWriteMany, or set spec.availability."
         "antiAffinity to Preferred and whenUnsatisfiable in topologySpread to ScheduleAnyway. Pods stay as "
         "they are.",
@@ -184,33 +214,35 @@ def model_on_one_node(seen: Observed) -> Finding | None:
 
 
 def model_preparing(seen: Observed) -> Finding | None:
-    """The model's package is still being made."""
-    if not (seen.model and not seen.prepared) or _refused(seen.model):
-        return None
-    name = seen.model["metadata"]["name"]
-    return Finding(
-        "ModelPreparing",
-        f"SentimentModel {name} is being prepared; `kubectl get smodel {name}` shows how far it is.",
-    )
-
-
-def model_update_failed(seen: Observed) -> Finding | None:
-    """The package of before is served, for what the model asks for now can't be had."""
-    if seen.model and seen.prepared and (why := _refused(seen.model)):
-        return Finding("ModelUpdateFailed", f"The package of before is served. {why}")
+    """A model's package is still being made."""
+    for _, name in seen.unprepared:
+        if name in seen.models and not _refused(seen, name):
+            return Finding(
+                "ModelPreparing",
+                f"SentimentModel {name} is being prepared; `kubectl get smodel {name}` shows how far it is.",
+            )
     return None
 
 
-def _model_name(seen: Observed) -> str | None:
-    reference = seen.spec and seen.spec.model.model_ref
-    return reference.name if reference else None
+def model_update_failed(seen: Observed) -> Finding | None:
+    """The package of before is served, for what a model asks for now can't be had."""
+    for one in seen.prepared:
+        if why := _refused(seen, one.name):
+            return Finding("ModelUpdateFailed", f"The package of before is served. {why}")
+    return None
 
 
-def _refused(model: Manifest) -> str | None:
-    degraded = condition_of(model, "Degraded")
+def _meanwhile(seen: Observed) -> str:
+    if seen.spec and pods_stay(seen.spec, seen.prepared, seen.deployment):
+        return "Pods stay as they are."
+    return "The other models are served."
+
+
+def _refused(seen: Observed, name: str) -> str | None:
+    degraded = condition_of(seen.models.get(name), "Degraded")
     if not degraded or degraded["status"] != "True":
         return None
-    return f"SentimentModel {model['metadata']['name']}: {degraded['reason']}: {degraded['message']}"
+    return f"SentimentModel {name}: {degraded['reason']}: {degraded['message']}"
 
 
 # Cause before symptom.
@@ -222,6 +254,7 @@ TROUBLES: tuple[Check, ...] = (
     claim_lost,
     replicas_refused,
     container_failing,
+    volumes_apart,
     unschedulable,
     rollout_stuck,
 )

@@ -3,17 +3,16 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from ..api.v1alpha1 import KIND, Owner, SentimentModelSpec
+from ..api.v1alpha1 import Owner, SentimentModelSpec
 from ..render import Children, ModelSurroundings, render_model
 from ..render.job import job_name
-from ..render.metadata import PACKAGE
 from ..render.model import complete, volume_missing, wanted_package
 from ..render.persistent_volume_claim import claim_name
 from .conditions import Finding, condition_of
 from .model_conditions import Live, SeenModel
 from .model_status import compute_model_status, package_in
 from .ownership import is_ours
-from .store import Store
+from .store import Store, packages_of
 
 Manifest = dict[str, Any]
 _JOB_LABEL = "batch.kubernetes.io/job-name"
@@ -135,15 +134,11 @@ class Models:
         return package_in(owner, claim["metadata"]["uid"], wish, self._jobs(owner), pods, previous)
 
     def _used(self, owner: Owner) -> frozenset[str]:
-        """Packages that are mounted, or are about to be."""
-        found = set()
-        for service in self._store.consumers((owner.kind, owner.namespace, owner.name)):
-            name = service["metadata"]["name"]
-            marked = [pod["metadata"] for pod in self._store.of((KIND, owner.namespace, name), "Pod")]
-            if made := self._store.get("Deployment", owner.namespace, name):
-                marked.append(made["spec"]["template"]["metadata"])
-            found |= {(meta.get("labels") or {}).get(PACKAGE) for meta in marked}
-        return frozenset(one for one in found if one)
+        """Packages that are mounted, or are about to be, also by services that no longer name the model."""
+        key = (owner.kind, owner.namespace, owner.name)
+        users = [obj for kind in ("Pod", "Deployment") for obj in self._store.of(key, kind)]
+        mounted = (packages_of(obj).get(owner.name) for obj in users)
+        return frozenset(package for package in mounted if package)
 
     async def _live(self, job: Manifest | None, pods: list[Manifest]) -> Live | None:
         if not job or not _at_work(job):

@@ -1,10 +1,10 @@
 """SentimentServices: what a pass knows of one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..api.kinds import CHILDREN
-from ..api.v1alpha1 import MODEL_KIND, Owner, SentimentServiceSpec
+from ..api.v1alpha1 import MODEL_KIND, Owner, Reference, SentimentServiceSpec
 from ..render import Children, PreparedModel, Surroundings, render
 from ..render.persistent_volume_claim import claim_name
 from .conditions import Finding, Observed
@@ -31,7 +31,7 @@ class Services:
     def render(self, owner: Owner, spec: SentimentServiceSpec, _: Manifest) -> Children:
         """All children."""
         made = self._store.get("Deployment", owner.namespace, owner.name)
-        prepared = prepared_model(self._model(owner, spec))
+        prepared = prepared_models(spec.references, self._models(owner, spec))
         return render(owner, spec, Surroundings(self._image, self._apis(), made, prepared))
 
     async def status(
@@ -47,15 +47,15 @@ class Services:
         mine = [
             child for known in CHILDREN for child in self._store.of(key, known.kind) if is_ours(owner, child)
         ]
-        model = self._model(owner, spec) if spec else None
+        models = self._models(owner, spec) if spec else {}
         seen = Observed(
             spec=spec,
             children={child["kind"]: child for child in mine},
             pods=self._store.of(key, "Pod"),
             problems=problems,
             apis=self._apis(),
-            model=model,
-            prepared=prepared_model(model),
+            models=models,
+            prepared=prepared_models(spec.references, models) if spec else (),
         )
         return compute_status(owner, wanted["metadata"]["generation"], seen, wanted.get("status", {}), now)
 
@@ -67,17 +67,21 @@ class Services:
         """Nobody reads it."""
         return False
 
-    def _model(self, owner: Owner, spec: SentimentServiceSpec) -> Manifest | None:
-        reference = spec.model.model_ref
-        return self._store.get(MODEL_KIND, owner.namespace, reference.name) if reference else None
+    def _models(self, owner: Owner, spec: SentimentServiceSpec) -> dict[str, Manifest]:
+        found = {name: self._store.get(MODEL_KIND, owner.namespace, name) for _, name in spec.references}
+        return {name: model for name, model in found.items() if model}
 
 
-def prepared_model(model: Manifest | None) -> PreparedModel | None:
-    """The package that a SentimentModel has for services."""
-    status = (model or {}).get("status", {})
-    if model is None or "package" not in status:
-        return None
+def prepared_models(
+    references: Sequence[Reference], models: Mapping[str, Manifest]
+) -> tuple[PreparedModel, ...]:
+    """The packages that SentimentModels have for a service."""
+    with_package = [one for one in references if "package" in models.get(one.model, {}).get("status", {})]
+    return tuple(_prepared(called, models[name]) for called, name in with_package)
+
+
+def _prepared(called: str, model: Manifest) -> PreparedModel:
     meta = model["metadata"]
     owner = Owner(kind=MODEL_KIND, name=meta["name"], namespace=meta["namespace"], uid=meta["uid"])
     one_node = model["spec"].get("storage", {}).get("accessMode") != "ReadWriteMany"
-    return PreparedModel(owner.name, claim_name(owner), status["package"]["path"], one_node)
+    return PreparedModel(called, owner.name, claim_name(owner), model["status"]["package"]["path"], one_node)

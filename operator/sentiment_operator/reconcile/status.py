@@ -41,18 +41,29 @@ def compute_status(owner: Owner, generation: int, seen: Observed, previous: Mani
     }
     if model := _model(seen) or previous.get("model"):
         status["model"] = model
+    if seen.spec and seen.spec.models:
+        status["models"] = [
+            {"name": one.called, "model": one.name, **_facts(seen, one.name, "digest")}
+            for one in seen.prepared
+        ]
     return status
 
 
 def _model(seen: Observed) -> Manifest | None:
-    if seen.model:
-        package = seen.model.get("status", {}).get("package", {}) if seen.prepared else {}
-        return {name: package[name] for name in ("name", "digest") if name in package} or None
+    if seen.spec and seen.spec.models:
+        return {"name": ",".join(one.called for one in seen.prepared)} if seen.prepared else None
+    if seen.references:
+        return _facts(seen, seen.prepared[0].name, "name", "digest") or None if seen.prepared else None
     try:
         report = json.loads(model_report(seen) or "")
         return {"name": str(report["name"]), "digest": str(report["digest"])}
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def _facts(seen: Observed, model: str, *names: str) -> Manifest:
+    package = seen.models[model]["status"]["package"]
+    return {name: package[name] for name in names if name in package}
 
 
 def _conditions(seen: Observed, generation: int, previous: Manifest, now: str) -> list[Manifest]:
@@ -61,9 +72,9 @@ def _conditions(seen: Observed, generation: int, previous: Manifest, now: str) -
     asleep = scaled_to_zero(seen)
     worse = trouble or model_update_failed(seen) or feature_impossible(seen)
     available = ((seen.deployment or {}).get("status", {})).get("availableReplicas", 0)
-    referred = seen.spec is not None and seen.spec.model.model_ref is not None
     installed = model_report(seen) is not None or available > 0
-    model = seen.prepared is not None and not model_on_one_node(seen) if referred else installed
+    prepared = not seen.unprepared and not model_on_one_node(seen)
+    model = prepared if seen.references else installed
     states: dict[str, State] = {}
 
     if blocker := trouble or waiting or asleep:

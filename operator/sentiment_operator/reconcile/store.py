@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from ..api.v1alpha1 import API_VERSION, KIND, MODEL_KIND
-from ..render.metadata import INSTANCE, MANAGED_BY, MANAGER, NAME, NAMES
+from ..render.metadata import INSTANCE, MANAGED_BY, MANAGER, NAME, NAMES, mounted_packages
 
 Manifest = dict[str, Any]
 Key = tuple[str, str, str]  # kind, namespace, name of a service or model
@@ -43,10 +43,22 @@ def key_of(obj: Manifest) -> Key | None:
     return None
 
 
-def model_of(service: Manifest) -> Key | None:
-    """The model that a SentimentService refers to."""
-    reference = service.get("spec", {}).get("model", {}).get("modelRef")
-    return (MODEL_KIND, service["metadata"]["namespace"], reference["name"]) if reference else None
+def models_of(obj: Manifest) -> frozenset[Key]:
+    """The models that a SentimentService refers to, a pod mounts, or a Deployment's pods mount."""
+    spec = obj.get("spec", {})
+    if obj["kind"] == KIND:
+        given = [spec.get("model", {}), *spec.get("models", ())]
+        names = [one["modelRef"]["name"] for one in given if "modelRef" in one]
+    else:
+        names = list(packages_of(obj))
+    return frozenset((MODEL_KIND, obj["metadata"]["namespace"], name) for name in names)
+
+
+def packages_of(obj: Manifest) -> dict[str, str]:
+    """SentimentModel → package, of what a pod mounts, or a Deployment's pods."""
+    if obj["kind"] == "Deployment":
+        return mounted_packages(obj.get("spec", {}).get("template", {}).get("metadata", {}))
+    return mounted_packages(obj["metadata"]) if obj["kind"] == "Pod" else {}
 
 
 class Store:
@@ -95,7 +107,7 @@ class Store:
         """Remember an object; the keys that it concerns, none if this version or a newer one is known.
 
         An object that lost its labels and its owner still concerns the key that it had. A service concerns
-        its model too, and a model the services that refer to it.
+        its models too, and a model the services that refer to it.
         """
         place, uid, version = _place(obj), obj["metadata"]["uid"], int(obj["metadata"]["resourceVersion"])
         known = self._objects.get(place)
@@ -159,8 +171,8 @@ class Store:
 
 
 def _keys(obj: Manifest) -> frozenset[Key]:
-    found = (key_of(obj), model_of(obj) if obj["kind"] == KIND else None)
-    return frozenset(key for key in found if key)
+    own = key_of(obj)
+    return models_of(obj) | ({own} if own else frozenset())
 
 
 def _trimmed(obj: Manifest) -> Manifest:

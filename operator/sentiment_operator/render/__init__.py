@@ -8,11 +8,11 @@ from .http_route import http_route
 from .ingress import ingress
 from .model import render_model
 from .network_policy import network_policy
+from .packages import pods_stay
 from .persistent_volume_claim import claim_name, persistent_volume_claim
 from .pod_disruption_budget import pod_disruption_budget
 from .prometheus_rule import prometheus_rule
 from .scaled_object import scaled_object
-from .scheduling import cannot_spread
 from .service import service
 from .service_monitor import service_monitor
 from .surroundings import Children, Manifest, ModelSurroundings, PreparedModel, Surroundings
@@ -30,9 +30,9 @@ __all__ = [
 
 def render(owner: Owner, spec: SentimentServiceSpec, around: Surroundings) -> Children:
     """All children of a SentimentService, in the order in which they are applied."""
-    referred, model = spec.model.model_ref is not None, around.model
+    referred = bool(spec.references)
     # A model that is not there, or can't be had as asked for, is no reason to touch pods that serve the last.
-    untouched = referred and (model is None or cannot_spread(spec, model))
+    untouched = referred and pods_stay(spec, around.models, around.deployment)
     made = (
         None if referred else persistent_volume_claim(owner, spec),
         # Before the pods, so that they never run without it.

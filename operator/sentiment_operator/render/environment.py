@@ -1,24 +1,25 @@
 """The server's environment: every setting of the spec, then what the user adds."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..api.v1alpha1 import Owner, SentimentServiceSpec
 from ..api.v1alpha1.serving import Serving
 from .compact import dump
+from .packages import MODELS, model_settings
 from .surroundings import PreparedModel
 
-MODELS = "/models"
 # The claim's folder is swung to the current package by install-model.
 _BUNDLED = f"{MODELS}/bundled"
 API_KEYS_FOLDER, API_KEYS_NAME = "/etc/sentiment-service/api-keys", "keys"
 
 
 def environment(
-    owner: Owner, spec: SentimentServiceSpec, model: PreparedModel | None
+    owner: Owner, spec: SentimentServiceSpec, models: Sequence[PreparedModel]
 ) -> list[dict[str, Any]]:
     """The `env` of the server's container; references stay references."""
-    folder = f"{MODELS}/{model.path}" if model else _BUNDLED
-    settings = {"MODEL_DIR": folder, **_settings(spec.serving)}
+    served = model_settings(models) if models else {"MODEL_DIR": _BUNDLED}
+    settings = {**served, **_settings(spec.serving)}
     if spec.access.path != "/":
         settings["ROOT_PATH"] = spec.access.path
     if spec.access.api_keys_secret_ref:

@@ -9,7 +9,7 @@ from ..api.kinds import PROGRESS_PORT
 from ..api.v1alpha1 import Owner, SentimentModelSpec
 from ..api.v1alpha1.model_source import ClaimPath, Source
 from .compact import dump
-from .metadata import MODEL, labels, metadata, version
+from .metadata import labels, metadata, model_label, version
 from .persistent_volume_claim import claim_name
 from .scheduling import beside
 from .security import container_security, pod_security
@@ -124,7 +124,7 @@ def _template(owner: Owner, spec: SentimentModelSpec, image: str, wish: str) -> 
         pod["tolerations"] = [dump(given) for given in spec.job.tolerations]
     if not pod["containers"][0]["env"]:
         del pod["containers"][0]["env"]
-    marks = {**labels(owner), **version(image), MODEL: owner.name}
+    marks = {**labels(owner), **version(image), model_label(owner.name): wish}
     return {"metadata": {"labels": marks}, "spec": pod}
 
 

@@ -10,12 +10,10 @@ MANAGER = "sentiment-operator"
 NAME = "app.kubernetes.io/name"
 INSTANCE = "app.kubernetes.io/instance"
 MANAGED_BY = "app.kubernetes.io/managed-by"
-# On pods: the SentimentModel whose volume they mount, and which of its packages.
-MODEL = "sentiment-operator.io/model"
-PACKAGE = "sentiment-operator.io/package"
 # Kind of the owner → value of NAME on all that it owns.
 NAMES = {KIND: "sentiment-service", MODEL_KIND: "sentiment-model"}
 _COMPONENTS = {KIND: "server", MODEL_KIND: "model"}
+_MODEL = "model.sentiment-operator.io/"
 _VERSION = "app.kubernetes.io/version"
 
 
@@ -32,6 +30,17 @@ def labels(owner: Owner) -> dict[str, str]:
         "app.kubernetes.io/component": _COMPONENTS[owner.kind],
         "app.kubernetes.io/part-of": "sentiment-operator",
     }
+
+
+def model_label(model: str) -> str:
+    """On pods: that they mount the volume of this SentimentModel; the value is the package."""
+    return f"{_MODEL}{model}"
+
+
+def mounted_packages(meta: Mapping[str, Any]) -> dict[str, str]:
+    """SentimentModel → package, by the labels of pods or of their template."""
+    found: Mapping[str, str] = meta.get("labels") or {}
+    return {key.removeprefix(_MODEL): value for key, value in found.items() if key.startswith(_MODEL)}
 
 
 def version(image: str) -> dict[str, str]:

@@ -1,14 +1,15 @@
 """The pods: an init container fills the model volume, the server reads it.
 
-The volume of a SentimentModel is filled already: pods mount it, and there is no init container.
+The volumes of SentimentModels are filled already: pods mount them, and there is no init container.
 """
 
 from typing import Any
 
 from ..api.v1alpha1 import Owner, SentimentServiceSpec
 from .compact import dump
-from .environment import API_KEYS_FOLDER, API_KEYS_NAME, MODELS, environment
-from .metadata import MODEL, PACKAGE, labels, version
+from .environment import API_KEYS_FOLDER, API_KEYS_NAME, environment
+from .metadata import labels, version
+from .packages import MODELS, model_labels, model_mounts, model_volumes
 from .persistent_volume_claim import claim_name
 from .scheduling import scheduling
 from .security import container_security, pod_security
@@ -35,9 +36,8 @@ def pod_template(owner: Owner, spec: SentimentServiceSpec, around: Surroundings)
             "prometheus.io/path": "/metrics",
             "prometheus.io/port": str(PORT),
         }
-    model = around.model
-    mounted = {MODEL: model.name, PACKAGE: model.path} if model else {}
-    metadata: dict[str, Any] = {"labels": {**spec.pod.labels, **labels(owner), **version(image), **mounted}}
+    marks = {**labels(owner), **version(image), **model_labels(around.models)}
+    metadata: dict[str, Any] = {"labels": {**spec.pod.labels, **marks}}
     if annotations:
         metadata["annotations"] = annotations
     return {"metadata": metadata, "spec": _pod(owner, spec, image, around)}
@@ -51,7 +51,9 @@ def _pod(owner: Owner, spec: SentimentServiceSpec, image: str, around: Surroundi
         "securityContext": container_security(),
         "terminationMessagePolicy": "FallbackToLogsOnError",
     }
-    claim = around.model.claim if around.model else claim_name(owner)
+    models = around.models
+    own = {"name": "models", "persistentVolumeClaim": {"claimName": claim_name(owner)}}
+    mounted = {"name": "models", "mountPath": MODELS}
     keys = spec.access.api_keys_secret_ref
     serving = spec.serving
     pod: dict[str, Any] = {
@@ -67,13 +69,13 @@ def _pod(owner: Owner, spec: SentimentServiceSpec, image: str, around: Surroundi
                 "name": "server",
                 **common,
                 "args": ["serve"],
-                "env": environment(owner, spec, around.model),
+                "env": environment(owner, spec, models),
                 "ports": [{"name": "http", "containerPort": PORT, "protocol": "TCP"}],
                 "startupProbe": _probe("/startupz", period=1, failures=60),
                 "livenessProbe": _probe("/livez", period=10, failures=3),
                 "readinessProbe": _probe("/readyz", period=3, failures=2),
                 "volumeMounts": [
-                    {"name": "models", "mountPath": MODELS, "readOnly": True},
+                    *(model_mounts(models) if models else [{**mounted, "readOnly": True}]),
                     {"name": "tmp", "mountPath": _TMP},
                     # A whole folder: the kubelet brings a changed Secret only to those.
                     *([{"name": "api-keys", "mountPath": API_KEYS_FOLDER, "readOnly": True}] if keys else []),
@@ -81,22 +83,19 @@ def _pod(owner: Owner, spec: SentimentServiceSpec, image: str, around: Surroundi
             }
         ],
         "volumes": [
-            {"name": "models", "persistentVolumeClaim": {"claimName": claim}},
+            *(model_volumes(models) or [own]),
             {"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}},
         ],
-        **scheduling(owner, spec, around.model),
+        **scheduling(owner, spec, models),
     }
-    if not around.model:
+    if not models:
         pod["initContainers"] = [
             {
                 "name": "model",
                 **common,
                 # The kubelet lifts the report into the pod's status, where the operator reads it.
                 "args": ["install-model", "--to", MODELS, "--report", "/dev/termination-log"],
-                "volumeMounts": [
-                    {"name": "models", "mountPath": MODELS},
-                    {"name": "tmp", "mountPath": _TMP},
-                ],
+                "volumeMounts": [mounted, {"name": "tmp", "mountPath": _TMP}],
             }
         ]
     if keys:

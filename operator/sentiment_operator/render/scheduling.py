@@ -1,10 +1,12 @@
 """Where pods run: affinity, spread, node selector, tolerations, priority."""
 
+from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
 from ..api.v1alpha1 import Owner, SentimentServiceSpec
 from .compact import dump
-from .metadata import MODEL, selector
+from .metadata import model_label, selector
 from .surroundings import PreparedModel, Surroundings
 
 _NODE = "kubernetes.io/hostname"
@@ -12,26 +14,31 @@ _MUST = "requiredDuringSchedulingIgnoredDuringExecution"
 _SHOULD = "preferredDuringSchedulingIgnoredDuringExecution"
 
 
+_BOUND = attrgetter("one_node")
+
+
 def on_one_node(spec: SentimentServiceSpec, around: Surroundings) -> bool:
     """Whether the volume with the model keeps all pods on one node."""
-    return around.model.one_node if around.model else spec.storage.access_mode == "ReadWriteOnce"
+    models = around.models
+    return any(map(_BOUND, models)) if models else spec.storage.access_mode == "ReadWriteOnce"
 
 
-def cannot_spread(spec: SentimentServiceSpec, model: PreparedModel) -> bool:
-    """Whether pods must be on several nodes, and the model's volume can only be on one."""
+def cannot_spread(spec: SentimentServiceSpec, models: Sequence[PreparedModel]) -> bool:
+    """Whether pods must be on several nodes, and a model's volume can only be on one."""
     wanted = spec.availability
     strict = any(rule.when_unsatisfiable == "DoNotSchedule" for rule in wanted.topology_spread)
-    return model.one_node and (wanted.anti_affinity == "Required" or strict)
+    return any(map(_BOUND, models)) and (wanted.anti_affinity == "Required" or strict)
 
 
 def beside(model: str) -> dict[str, Any]:
     """The podAffinity of all that mounts the volume of a SentimentModel."""
-    return {_MUST: [{"labelSelector": {"matchLabels": {MODEL: model}}, "topologyKey": _NODE}]}
+    mounts = {"matchExpressions": [{"key": model_label(model), "operator": "Exists"}]}
+    return {_MUST: [{"labelSelector": mounts, "topologyKey": _NODE}]}
 
 
-def scheduling(owner: Owner, spec: SentimentServiceSpec, model: PreparedModel | None) -> dict[str, Any]:
+def scheduling(owner: Owner, spec: SentimentServiceSpec, models: Sequence[PreparedModel]) -> dict[str, Any]:
     """The part of a pod's spec that the scheduler reads."""
-    made: dict[str, Any] = {"affinity": _affinity(owner, spec, model)}
+    made: dict[str, Any] = {"affinity": _affinity(owner, spec, models)}
     if spread := spec.availability.topology_spread:
         made["topologySpreadConstraints"] = [
             {
@@ -53,13 +60,14 @@ def scheduling(owner: Owner, spec: SentimentServiceSpec, model: PreparedModel | 
     return {name: value for name, value in made.items() if value}
 
 
-def _affinity(owner: Owner, spec: SentimentServiceSpec, model: PreparedModel | None) -> dict[str, Any]:
+def _affinity(owner: Owner, spec: SentimentServiceSpec, models: Sequence[PreparedModel]) -> dict[str, Any]:
     """The user's affinity, and ours added to it."""
     made: dict[str, Any] = dump(spec.pod.affinity) if spec.pod.affinity else {}
     near = {"labelSelector": {"matchLabels": selector(owner)}, "topologyKey": _NODE}
-    if model and model.one_node:
-        _add(made, "podAffinity", _MUST, beside(model.name)[_MUST][0])
-    elif model is None and spec.storage.access_mode == "ReadWriteOnce":
+    if bound := {model.name for model in models if model.one_node}:
+        for name in sorted(bound):
+            _add(made, "podAffinity", _MUST, beside(name)[_MUST][0])
+    elif not models and spec.storage.access_mode == "ReadWriteOnce":
         # The volume is on one node at a time: a pod elsewhere would wait for it for ever.
         _add(made, "podAffinity", _MUST, near)
     elif spec.availability.anti_affinity == "Required":

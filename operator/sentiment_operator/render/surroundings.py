@@ -10,6 +10,8 @@ Manifest = dict[str, Any]
 class PreparedModel:
     """A package in the volume of a SentimentModel."""
 
+    # By which requests choose it; empty for the only one, of spec.model.
+    called: str
     name: str
     claim: str
     path: str
@@ -27,8 +29,8 @@ class Surroundings:
     apis: frozenset[str] = frozenset()
     # The Deployment as the API server holds it; None only if there is none (not: if it was not seen yet).
     deployment: Manifest | None = None
-    # What spec.model.modelRef stands for; None while it has no package.
-    model: PreparedModel | None = None
+    # What the spec refers to and has a package, the default one first.
+    models: tuple[PreparedModel, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ Defaults live here and so in the CRD: the API server fills them in, the
 operator never writes a spec.
 """
 
+from typing import NamedTuple
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from .access import Access
@@ -12,7 +14,7 @@ from .model import SentimentModelSpec
 from .monitoring import Monitoring
 from .pod import Availability, Pod
 from .scaling import Autoscaling, Rollout
-from .serving import Image, Model, Resources, Serving
+from .serving import Image, Model, NamedModel, Resources, Serving
 from .storage import Storage
 
 GROUP = "sentiment-operator.io"
@@ -32,11 +34,23 @@ __all__ = [
     "PLURAL",
     "VERSION",
     "Owner",
+    "Reference",
     "SentimentModelSpec",
     "SentimentServiceSpec",
 ]
 
 _ONE_NODE = "spec.storage.accessMode ReadWriteOnce keeps all pods on one node: set it to ReadWriteMany, or"
+
+
+_SHARED = "has(self.model.modelRef) || has(self.models) || self.storage.accessMode == 'ReadWriteMany' ||"
+
+
+class Reference(NamedTuple):
+    """A SentimentModel that a service refers to."""
+
+    # By which requests choose it; empty for the only one, of spec.model.
+    called: str
+    model: str
 
 
 class SentimentServiceSpec(Strict):
@@ -49,21 +63,38 @@ class SentimentServiceSpec(Strict):
             "or set spec.autoscaling.type to None",
         ),
         (
-            "has(self.model.modelRef) || self.storage.accessMode == 'ReadWriteMany' || "
-            "self.availability.antiAffinity != 'Required'",
+            f"{_SHARED} self.availability.antiAffinity != 'Required'",
             f"{_ONE_NODE} spec.availability.antiAffinity to Preferred",
         ),
         (
-            "has(self.model.modelRef) || self.storage.accessMode == 'ReadWriteMany' || "
-            "!has(self.availability.topologySpread) || "
+            f"{_SHARED} !has(self.availability.topologySpread) || "
             "self.availability.topologySpread.all(t, t.whenUnsatisfiable != 'DoNotSchedule')",
             f"{_ONE_NODE} whenUnsatisfiable in spec.availability.topologySpread to ScheduleAnyway",
+        ),
+        (
+            "!has(self.models) || !(has(self.model.bundled) || has(self.model.modelRef))",
+            "spec.models takes the place of spec.model: remove model.bundled and model.modelRef, or remove "
+            "models",
+        ),
+        (
+            "!has(self.models) || self.models.all(m, self.models.exists_one(n, n.name == m.name))",
+            "spec.models: two models have the same name; give each one of its own",
+        ),
+        (
+            "!has(self.models) || self.models.filter(m, m.default).size() <= 1",
+            "spec.models: only one can be the default; leave default: true at one of them",
         ),
     )
 
     model: Model = Field(
         default_factory=Model,  # type: ignore[arg-type]
         description="The model that is served.",
+    )
+    models: list[NamedModel] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=16,
+        description="Several models in each pod, in place of `model`: requests choose one by its name.",
     )
     image: Image = Field(
         default_factory=Image,  # type: ignore[arg-type]
@@ -112,6 +143,14 @@ class SentimentServiceSpec(Strict):
         default_factory=Pod,  # type: ignore[arg-type]
         description="What is added to the pods.",
     )
+
+    @property
+    def references(self) -> tuple[Reference, ...]:
+        """The SentimentModels that are served, the default one first; none of them: the bundled model."""
+        if self.models:
+            first = sorted(self.models, key=lambda one: not one.default)
+            return tuple(Reference(one.name, one.model_ref.name) for one in first)
+        return (Reference("", self.model.model_ref.name),) if self.model.model_ref else ()
 
 
 class Owner(BaseModel):

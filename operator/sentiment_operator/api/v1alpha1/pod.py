@@ -12,6 +12,7 @@ from .serving import Serving
 OWN_VARIABLES = (
     "MODEL_DIR",
     "MODEL_NAME",
+    "MODELS",
     "API_KEYS_FILE",
     "ROOT_PATH",
     "OTEL_EXPORTER_OTLP_ENDPOINT",
@@ -135,7 +136,7 @@ class SecurityContext(Strict):
 
 _VARIABLES = "[" + ", ".join(f"'{name}'" for name in OWN_VARIABLES) + "]"
 # The prefixes of labels and annotations that the operator itself sets.
-_OURS = "k.startsWith('app.kubernetes.io/') || k.startsWith('sentiment-operator.io/')"
+_OURS = "k.startsWith('app.kubernetes.io/') || k.contains('sentiment-operator.io/')"
 
 
 class Pod(Strict):

@@ -35,6 +35,21 @@ class Model(Strict):
     model_ref: ModelReference | None = Field(None, description="Serve a SentimentModel of this namespace.")
 
 
+class NamedModel(Strict):
+    """One of several models."""
+
+    name: str = Field(
+        min_length=1,
+        max_length=52,
+        pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+        description="What requests choose it by: `model` in the body, or the path of v2.",
+    )
+    model_ref: ModelReference = Field(description="A SentimentModel of this namespace.")
+    default: bool = Field(
+        False, description="Answers requests that name no model; when none is marked, the first one does."
+    )
+
+
 class Image(Strict):
     """The container image of the pods."""
 
@@ -152,7 +167,7 @@ class Serving(Strict):
         4096,
         ge=1,
         le=10000000,
-        description="Texts that may wait in one pod; more are refused with 429.",
+        description="Texts that may wait in one pod for one model; more are refused with 429.",
     )
     request_timeout_seconds: int = Field(
         30, ge=1, le=3600, description="A request not answered in this time gets 504."
@@ -164,16 +179,18 @@ class Serving(Strict):
         description="A pod that is to stop goes on answering for this time, until all know that it goes.",
     )
     warm_up: bool = Field(
-        False, description="Load the model when a pod starts instead of at its first request."
+        False,
+        description="Load the model, of several the default one, when a pod starts instead of at its first "
+        "request.",
     )
     idle_unload_seconds: int = Field(
-        0, ge=0, description="Unload the model after this time without a request; 0 keeps it."
+        0, ge=0, description="Unload a model after this time without a request; 0 keeps it."
     )
     memory_soft_limit_bytes: int = Field(
         0,
         ge=0,
-        description="Above this the pod unloads its model and takes no requests; 0: 85 % of its memory "
-        "limit.",
+        description="Above this the pod unloads models, the idle and least recently used first, and in the "
+        "end takes no requests; 0: 85 % of its memory limit.",
     )
     cors_allow_origins: list[Origin] = Field(
         default_factory=list,
