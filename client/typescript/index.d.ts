@@ -499,14 +499,7 @@ export interface components {
             name: string;
             /** Default */
             default: boolean;
-            /**
-             * State
-             * @example unloaded
-             * @example loading
-             * @example loaded
-             * @example failed
-             */
-            state: string;
+            state: components["schemas"]["State"];
             model?: components["schemas"]["ModelInfo"] | null;
             /**
              * Problem
@@ -760,6 +753,11 @@ export interface components {
             /** Ready */
             ready: boolean;
         };
+        /**
+         * State
+         * @enum {string}
+         */
+        State: "unloaded" | "loading" | "loaded" | "failed" | "closed";
         /** TensorMetadata */
         TensorMetadata: {
             /** Name */
@@ -816,6 +814,7 @@ export type ResponseOutput = components['schemas']['ResponseOutput'];
 export type ServerLive = components['schemas']['ServerLive'];
 export type ServerMetadata = components['schemas']['ServerMetadata'];
 export type ServerReady = components['schemas']['ServerReady'];
+export type State = components['schemas']['State'];
 export type TensorMetadata = components['schemas']['TensorMetadata'];
 export type ValidationError = components['schemas']['ValidationError'];
 export type $defs = Record<string, never>;

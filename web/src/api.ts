@@ -1,5 +1,5 @@
 // Calls to the service. Every URL is relative to the page's base, so that any path prefix works.
-import { signal } from "@preact/signals";
+import { computed, signal } from "@preact/signals";
 import type { BatchRequest, BatchResponse, ErrorResponse, Info } from "../../client/typescript/index.d.ts";
 import { t } from "./i18n.ts";
 import { type Answer, type Problem, toAnswer } from "./sentiment.ts";
@@ -92,7 +92,7 @@ export async function analyze(texts: string[], abort: AbortSignal): Promise<(Ans
   const response = await call("api/v1/sentiment/analyze/batch", {
     method: "POST",
     headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ texts, return_details: true } satisfies BatchRequest),
+    body: JSON.stringify({ texts, return_details: true, model: choice.value?.name } satisfies BatchRequest),
     signal: abort,
   });
   const { data } = (await response.json()) as BatchResponse;
@@ -100,6 +100,16 @@ export async function analyze(texts: string[], abort: AbortSignal): Promise<(Ans
 }
 
 export const info = signal<Info | null>(null);
+
+/** What the person chose of several models; empty: the default one. */
+export const chosen = signal("");
+/** The one of several models that is asked; undefined where one serves alone. */
+export const choice = computed(() => {
+  const models = info.value?.models ?? [];
+  return models.find(({ name }) => name === chosen.value) ?? models.find((model) => model.default);
+});
+/** The package of the model that is asked, once it is known. */
+export const model = computed(() => (choice.value ? choice.value.model : info.value?.model));
 
 export async function loadInfo(ask = true): Promise<void> {
   info.value = (await (await call("api/v1/info", {}, ask)).json()) as Info;

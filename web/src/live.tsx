@@ -1,7 +1,7 @@
 // One text: an answer while typing, how sure, and which clause says what.
 import { signal } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { analyze, hasKey, info, ServiceError } from "./api.ts";
+import { analyze, choice, hasKey, info, model, ServiceError } from "./api.ts";
 import { clauses } from "./clauses.ts";
 import { number, percent, t } from "./i18n.ts";
 import { Bar, CopyButton, Probabilities, Tag } from "./parts.tsx";
@@ -75,7 +75,7 @@ export function Live() {
       clearTimeout(timer);
       clearTimeout(settled);
     };
-  }, [text]);
+  }, [text, choice.value?.name]);
 
   return (
     <section aria-labelledby="live-title">
@@ -171,8 +171,8 @@ function Shown({ result }: { result: Result }) {
         </>
       )}
       <div class="row">
-        <CopyButton text={() => curl(base, text, hasKey())}>{t("copyCurl")}</CopyButton>
-        <CopyButton text={() => python(base, text, hasKey())}>{t("copyPython")}</CopyButton>
+        <CopyButton text={() => curl(base, text, hasKey(), choice.value?.name)}>{t("copyCurl")}</CopyButton>
+        <CopyButton text={() => python(base, text, hasKey(), choice.value?.name)}>{t("copyPython")}</CopyButton>
       </div>
       {hasKey() && <p class="hint">{t("copyKey", { variable: KEY_VARIABLE })}</p>}
     </>
@@ -180,7 +180,7 @@ function Shown({ result }: { result: Result }) {
 }
 
 function Verdict({ answer, ms }: { answer: Answer; ms: number }) {
-  const band = info.value?.model?.neutral;
+  const band = model.value?.neutral;
   const values = { low: percent(band?.low ?? 0, 0), high: percent(band?.high ?? 0, 0) };
   return (
     <>
@@ -194,7 +194,7 @@ function Verdict({ answer, ms }: { answer: Answer; ms: number }) {
         </span>
       </p>
       <Bar share={answer.confidence} kind={answer.label} name={t("confidence")} />
-      {answer.truncated && <p class="alert">{t("truncated", { tokens: info.value?.model?.max_tokens ?? "" })}</p>}
+      {answer.truncated && <p class="alert">{t("truncated", { tokens: model.value?.max_tokens ?? "" })}</p>}
       <h2>{t("probabilities")}</h2>
       <Probabilities answer={answer} />
       {band && band.high > band.low && (

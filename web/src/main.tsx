@@ -1,7 +1,7 @@
 // The page: navigation, language, theme, and the view that the address names.
 import { render } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { keyWanted, loadInfo } from "./api.ts";
+import { choice, chosen, info, keyWanted, loadInfo } from "./api.ts";
 import { Batch } from "./batch/batch.tsx";
 import { openFile, step } from "./batch/session.ts";
 import { History } from "./history.tsx";
@@ -63,8 +63,20 @@ function App() {
 
 function Preferences() {
   const [theme, setTheme] = useState<Theme>(storedTheme);
+  const models = info.value?.models ?? [];
   return (
     <div class="preferences">
+      {models.length > 1 && (
+        <select
+          aria-label={t("model")}
+          value={choice.value?.name}
+          onChange={(event) => (chosen.value = event.currentTarget.value)}
+        >
+          {models.map(({ name }) => (
+            <option key={name}>{name}</option>
+          ))}
+        </select>
+      )}
       <select
         aria-label={t("theme")}
         value={theme}

@@ -1,5 +1,7 @@
 // What serves here and how it is, in words.
+import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
+import type { ModelInfo } from "../../client/typescript/index.d.ts";
 import { info, loadInfo, ServiceError } from "./api.ts";
 import { dateTime, locale, number, percent, t } from "./i18n.ts";
 
@@ -61,38 +63,29 @@ export function Status() {
   }, []);
 
   const { health, metrics } = figures;
-  const model = info.value?.model;
-  const accuracy = Object.entries(model?.accuracy ?? {}).filter(([, value]) => typeof value === "number");
+  const several = info.value?.models ?? [];
   return (
     <section aria-labelledby="status-title">
       <h1 id="status-title">{t("status")}</h1>
       {error && <p class="alert">{error}</p>}
-      {info.value?.problem && <p class="alert">{info.value.problem}</p>}
+      {info.value?.problem && several.length === 0 && <p class="alert">{info.value.problem}</p>}
       {health && (
         <p class={`health ${health.status}`}>
           <strong>{t(health.status)}</strong> {t(`${health.status}Why`)}{" "}
-          {t(health.model_loaded ? "modelLoaded" : "modelNotLoaded")}
+          {several.length === 0 && t(health.model_loaded ? "modelLoaded" : "modelNotLoaded")}
         </p>
       )}
       <div class="columns">
-        <div class="card">
-          <h2>{t("model")}</h2>
-          <dl class="facts">
-            <Fact name={t("name")} value={model?.name} />
-            <Fact name={t("version")} value={model?.version} />
-            <Fact name={t("engine")} value={model?.engine} />
-            <Fact name={t("precision")} value={model?.precision} />
-            {accuracy.map(([precision, value]) => (
-              <Fact key={precision} name={t("accuracyOf", { precision })} value={percent(value as number)} />
-            ))}
-            <Fact
-              name={t("neutral")}
-              value={model && `${percent(model.neutral.low, 0)} – ${percent(model.neutral.high, 0)}`}
-            />
-            <Fact name={t("maxTokens")} value={model && number(model.max_tokens)} />
-            <Fact name={t("digest")} value={model?.digest} />
-          </dl>
-        </div>
+        {several.length === 0 && <ModelCard title={t("model")} model={info.value?.model} />}
+        {several.map((one) => (
+          <ModelCard key={one.name} title={one.name} model={one.model}>
+            {one.problem && <p class="alert">{one.problem}</p>}
+            <p>
+              {t(`state_${one.state}`)}
+              {one.default && ` · ${t("isDefault")}`}
+            </p>
+          </ModelCard>
+        ))}
         <div class="card">
           <h2>{t("service")}</h2>
           <dl class="facts">
@@ -113,6 +106,31 @@ export function Status() {
         </div>
       </div>
     </section>
+  );
+}
+
+function ModelCard({ title, model, children }: { title: string; model?: ModelInfo | null; children?: ComponentChildren }) {
+  const accuracy = Object.entries(model?.accuracy ?? {}).filter(([, value]) => typeof value === "number");
+  return (
+    <div class="card">
+      <h2>{title}</h2>
+      {children}
+      <dl class="facts">
+        <Fact name={t("name")} value={model?.name} />
+        <Fact name={t("version")} value={model?.version} />
+        <Fact name={t("engine")} value={model?.engine} />
+        <Fact name={t("precision")} value={model?.precision} />
+        {accuracy.map(([precision, value]) => (
+          <Fact key={precision} name={t("accuracyOf", { precision })} value={percent(value as number)} />
+        ))}
+        <Fact
+          name={t("neutral")}
+          value={model && `${percent(model.neutral.low, 0)} – ${percent(model.neutral.high, 0)}`}
+        />
+        <Fact name={t("maxTokens")} value={model && number(model.max_tokens)} />
+        <Fact name={t("digest")} value={model?.digest} />
+      </dl>
+    </div>
   );
 }
 

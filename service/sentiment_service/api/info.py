@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from sentiment_service import __version__
 from sentiment_service.api.schemas import error_responses
 from sentiment_service.engine.files import engine_of
+from sentiment_service.engine.lifecycle import State
 from sentiment_service.engine.package import ModelPackage, NeutralBand
 from sentiment_service.engine.protocol import ModelLoadError
 
@@ -37,7 +38,7 @@ class Choice(BaseModel):
 
     name: str
     default: bool
-    state: str = Field(examples=["unloaded", "loading", "loaded", "failed"])
+    state: State
     model: ModelInfo | None = None
     problem: str | None = Field(default=None, description="why it cannot answer")
 

@@ -20,6 +20,8 @@ export interface Kept extends Settings {
   file: File;
   rows: number;
   begun: number;
+  /** Of several the one that answers: all rows of a file are answered by one. */
+  model?: string;
 }
 
 interface Schema extends DBSchema {

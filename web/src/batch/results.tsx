@@ -33,6 +33,7 @@ export function ResultsStep({ results }: { results: Results }) {
   return (
     <>
       <ProgressCard run={run} failed={data.problems.size} />
+      {run.model && <p class="hint">{t("answeredBy", { model: run.model })}</p>}
       <Troubles loaded={loaded} />
       {keeper.holds.value !== undefined && (
         <p class="hint">{t(keeper.holds.value ? "isKept" : "notKept", { days: KEPT_DAYS })}</p>

@@ -27,6 +27,8 @@ export interface Progress {
 }
 
 export class Run {
+  /** One of several; without it the default one. */
+  readonly model: string | undefined;
   readonly progress = signal<Progress>({ phase: "stopped", done: 0, total: 0, rate: 0, message: "" });
   #data: TableData;
   #queue: number[] = [];
@@ -36,8 +38,9 @@ export class Run {
   #marks: { at: number; done: number }[] = [];
   #wake: (() => void) | undefined;
 
-  constructor(data: TableData) {
+  constructor(data: TableData, model?: string) {
     this.#data = data;
+    this.model = model;
     this.#next = new Uint32Array(data.length);
     const last = new Map<string, number>();
     for (let row = 0; row < data.length; row++) {
@@ -116,7 +119,8 @@ export class Run {
 
   async #send(piece: number[], open: Set<number>): Promise<void> {
     const body = piece.map((row) => `${JSON.stringify({ id: row, text: this.#data.text(row).toWellFormed() })}\n`).join("");
-    const response = await call("api/v1/sentiment/analyze/stream", {
+    const query = this.model === undefined ? "" : `?model=${encodeURIComponent(this.model)}`;
+    const response = await call(`api/v1/sentiment/analyze/stream${query}`, {
       method: "POST",
       headers: { "Content-Type": "application/x-ndjson" },
       body,

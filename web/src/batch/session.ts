@@ -1,5 +1,6 @@
 // Where the batch view stands; it lives on while other views are shown.
 import { signal } from "@preact/signals";
+import { choice } from "../api.ts";
 import { answersOf, type Kept, Keeper } from "./kept.ts";
 import { type Loaded, Reading, refused } from "./reading.ts";
 import { Run } from "./run.ts";
@@ -65,8 +66,9 @@ async function analyze(
     format,
     header,
     textColumn,
+    model: choice.value?.name,
   };
-  const run = new Run(data);
+  const run = new Run(data, kept.model);
   const keeper = new Keeper(kept, data);
   run.progress.subscribe(({ phase }) => {
     if (phase !== "running") keeper.hurry();
