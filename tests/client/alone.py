@@ -13,8 +13,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+from sentiment_service.settings import BUNDLED_MODEL
+
 from tests.service.running import running
-from tests.service.tiny_model import write_package
 
 _SIOCSIFFLAGS, _UP_AND_RUNNING = 0x8914, 0x41
 ENTER = ("unshare", "--user", "--map-root-user", "--net")
@@ -23,10 +24,8 @@ ENTER = ("unshare", "--user", "--map-root-user", "--net")
 def main(script: Path) -> int:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         fcntl.ioctl(any_socket, _SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", _UP_AND_RUNNING))
-    with tempfile.TemporaryDirectory() as folder:
-        package = write_package(Path(folder, "tiny"))
-        with running(package, Path(folder), port=7860):
-            return subprocess.run([sys.executable, script], check=False).returncode
+    with tempfile.TemporaryDirectory() as folder, running(BUNDLED_MODEL, Path(folder), port=7860):
+        return subprocess.run([sys.executable, script], check=False).returncode
 
 
 if __name__ == "__main__":

@@ -1,11 +1,10 @@
 """The programs that the article tells its readers to write, word for word, against the service as it runs.
 
-Only the line breaks, which the article lost, and the port are ours.
+Only the line breaks, which the article lost, and the port are ours. Its client is in tests/client.
 """
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,42 +16,6 @@ import sentiment_service
 from tests.service.running import Running, running
 
 BUNDLED = Path(sentiment_service.__file__).parent / "bundled"
-
-CLIENT = """\
-import requests
-import json
-
-def analyze_batch_texts(texts, api_url):
-    \"""批量分析文本情感\"""
-    payload = {
-        "texts": texts,
-        "batch_size": 32,
-        "return_details": True
-    }
-    response = requests.post(
-        f"{api_url}/api/v1/sentiment/analyze/batch",
-        json=payload,
-        timeout=30
-    )
-    if response.status_code == 200:
-        return response.json()
-    else:
-        raise Exception(f"API请求失败: {response.status_code}")
-
-# 使用示例
-texts_to_analyze = [
-    "服务态度很好,解决问题很快",
-    "产品质量一般,没有宣传的那么好",
-    "物流速度太慢了,等了一周才到",
-    "客服完全不理人,差评",
-    "价格实惠,性价比高"
-]
-results = analyze_batch_texts(texts_to_analyze, "http://localhost:7860")
-for result in results['data']:
-    print(f"文本: {result['text'][:30]}...")
-    print(f"情感: {result['sentiment']} (置信度: {result['confidence']:.2%})")
-    print("-" * 50)
-"""
 
 HEALTH_CHECK = """\
 # health_check.py
@@ -134,15 +97,6 @@ def _run(program: str, service: Running) -> str:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
-
-
-def test_the_client_prints_a_sentiment_for_each_text(service: Running) -> None:
-    told = re.findall(
-        r"文本: (.+)\.\.\.\n情感: (积极|消极|中性) \(置信度: ([\d.]+)%\)\n-{50}\n", _run(CLIENT, service)
-    )
-    assert [sentiment for _, sentiment, _ in told] == ["积极", "消极", "消极", "消极", "积极"]
-    assert told[0][0] == "服务态度很好,解决问题很快"
-    assert all(50 <= float(confidence) <= 100 for *_, confidence in told)
 
 
 def test_the_health_check_is_content(service: Running) -> None:

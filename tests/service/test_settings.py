@@ -71,3 +71,11 @@ def test_help_lists_every_flag(capsys: pytest.CaptureFixture[str]) -> None:
     help_text = capsys.readouterr().out
     for name in Settings.model_fields:
         assert f"--{name.replace('_', '-')}" in help_text
+
+
+@pytest.mark.parametrize(("asked", "cpus", "workers"), [(0, 1, 1), (0, 3, 1), (0, 8, 4), (3, 8, 3)])
+def test_workers_follow_the_quota_when_asked_to(
+    asked: int, cpus: int, workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sentiment_service.settings.usable_threads", lambda: cpus)
+    assert Settings(workers=asked).http_workers == workers

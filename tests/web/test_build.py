@@ -28,7 +28,7 @@ def test_the_types_of_the_api_are_current(tmp_path: Path) -> None:
     assert (TYPES / "index.d.ts").read_text() == (tmp_path / "index.d.ts").read_text(), "run `make generate`"
 
 
-def test_a_wheel_holds_the_built_page(tmp_path: Path) -> None:
+def test_a_wheel_holds_the_built_page_and_the_table_of_reasons(tmp_path: Path) -> None:
     uv = subprocess.check_output([REPO / "e2e" / "bootstrap.sh"], text=True).strip()
     subprocess.run([uv, "build", "--quiet", "--wheel", "--out-dir", tmp_path, REPO], check=True)
     [wheel] = tmp_path.glob("*.whl")
@@ -36,6 +36,8 @@ def test_a_wheel_holds_the_built_page(tmp_path: Path) -> None:
         place = zipfile.Path(packed, "sentiment_service/web/")
         for name, content in _files(BUILT).items():
             assert place.joinpath(name).read_bytes() == content, name
+        reasons = packed.read("sentiment_operator/kubectl/troubleshooting.md")
+    assert reasons == (REPO / "docs/troubleshooting.md").read_bytes()
 
 
 def test_the_sources_are_well_typed() -> None:

@@ -1,0 +1,1 @@
+"""`kubectl sentiment`: what people ask of services and models, on one screen."""
