@@ -25,6 +25,7 @@ from sentiment_client import (
 from sentiment_client.pieces import CHARACTERS, ROWS, Piece, pieces
 
 from tests.service.running import Running, running, wait_for
+from tests.service.tiny_model import write_package
 
 ROOT = Path(__file__).parents[2]
 
@@ -98,7 +99,9 @@ def test_a_stream_outlives_the_engine(client: SentimentClient, service: Running)
 def test_the_same_with_asyncio(service: Running) -> None:
     async def ask() -> None:
         async with AsyncSentimentClient(_url(service)) as client:
-            one, batch = await asyncio.gather(client.analyze("棒"), client.analyze_batch(["差", ""]))
+            one, batch = await asyncio.gather(
+                client.analyze("棒", model="tiny"), client.analyze_batch(["差", ""])
+            )
             assert (one.sentiment, [each.ok for each in batch]) == ("积极", [True, False])
             texts = ["好", "差"] * 1000
             found = [answer async for answer in client.analyze_stream(texts)]
@@ -150,6 +153,24 @@ def test_a_key_is_shown(package: Path, tmp_path: Path) -> None:
         assert told.value.status == 401
         with SentimentClient(_url(service), api_key="0123456789abcdef0123456789abcdef") as client:
             assert client.analyze("好").sentiment == "积极"
+
+
+def test_one_of_several_models_is_chosen(package: Path, tmp_path: Path) -> None:
+    other = write_package(tmp_path / "other", weights={"好": -9.0})
+    with (
+        running(package, tmp_path, models=f"usual={package},other={other}") as service,
+        SentimentClient(_url(service)) as client,
+    ):
+        frame = analyze_frame(client, pd.DataFrame({"text": ["好"]}), model="other")
+        asked = [
+            client.analyze("好", model="other"),
+            *client.analyze_batch(["好"], model="other"),
+            *client.analyze_stream(["好"], model="other"),
+        ]
+        assert [one.sentiment for one in asked if one.ok] == [frame.loc[0, "sentiment"]] * 3 == ["消极"] * 3
+        assert client.analyze("好").sentiment == "积极"
+        with pytest.raises(ServiceError, match="there is no model 'none'"):
+            list(client.analyze_stream(["好"], model="none"))
 
 
 def test_a_data_frame(client: SentimentClient) -> None:

@@ -36,25 +36,30 @@ class AsyncSentimentClient:
             transport=RetryTransport(transport or httpx.AsyncHTTPTransport(), self._retry),
         )
 
-    async def analyze(self, text: str) -> Answer:
+    async def analyze(self, text: str, *, model: str | None = None) -> Answer:
         """One text. A text that can't be analysed (blank, too long) is a ServiceError with status 422."""
-        found = (await self._call("POST", setup.ANALYZE, {"text": text}))["data"]
+        found = (await self._call("POST", setup.ANALYZE, setup.chosen({"text": text}, model)))["data"]
         answer = to_answer(text, found)
         assert answer.ok
         return answer
 
-    async def analyze_batch(self, texts: Iterable[str]) -> list[Answer | Failure]:
+    async def analyze_batch(
+        self, texts: Iterable[str], *, model: str | None = None
+    ) -> list[Answer | Failure]:
         """Up to 1000 texts (the service's MAX_BATCH_ITEMS) in one request, in their order."""
         asked = list(texts)
-        found = (await self._call("POST", setup.BATCH, {"texts": asked, "return_details": True}))["data"]
+        body = setup.chosen({"texts": asked, "return_details": True}, model)
+        found = (await self._call("POST", setup.BATCH, body))["data"]
         return [to_answer(text, item) for text, item in zip(asked, found, strict=True)]
 
-    async def analyze_stream(self, texts: Iterable[str]) -> AsyncIterator[Answer | Failure]:
+    async def analyze_stream(
+        self, texts: Iterable[str], *, model: str | None = None
+    ) -> AsyncIterator[Answer | Failure]:
         """Any number of texts; the answers come in their order while later texts are still read."""
         waiting: deque[asyncio.Task[list[Answer | Failure]]] = deque()
         try:
             for piece in pieces(texts):
-                waiting.append(asyncio.create_task(self._answer(piece)))
+                waiting.append(asyncio.create_task(self._answer(piece, model)))
                 if len(waiting) == LANES:
                     for answer in await waiting.popleft():
                         yield answer
@@ -79,11 +84,11 @@ class AsyncSentimentClient:
         found: dict[str, Any] = (await self._open(request, stream=False)).json()
         return found
 
-    async def _answer(self, piece: Piece) -> list[Answer | Failure]:
+    async def _answer(self, piece: Piece, model: str | None) -> list[Answer | Failure]:
         retry = self._retry
         while before := len(piece.open):
             try:
-                await self._send(piece)
+                await self._send(piece, model)
             except StreamBrokenError as error:
                 # Whoever gets further begins to count anew.
                 retry = self._retry if len(piece.open) < before else retry
@@ -93,8 +98,14 @@ class AsyncSentimentClient:
                 await retry.asleep(error)
         return piece.answers()
 
-    async def _send(self, piece: Piece) -> None:
-        request = self._http.build_request("POST", setup.STREAM, content=piece.body(), headers=setup.LINES)
+    async def _send(self, piece: Piece, model: str | None) -> None:
+        request = self._http.build_request(
+            "POST",
+            setup.STREAM,
+            params=setup.chosen({}, model),
+            content=piece.body(),
+            headers=setup.LINES,
+        )
         response = await self._open(request, stream=True)
         try:
             async for line in response.aiter_lines():

@@ -10,10 +10,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def analyze_frame(client: SentimentClient, frame: pd.DataFrame, column: str = "text") -> pd.DataFrame:
+def analyze_frame(
+    client: SentimentClient, frame: pd.DataFrame, column: str = "text", *, model: str | None = None
+) -> pd.DataFrame:
     """A copy with the columns sentiment, confidence, positive and error; a missing text has an error."""
     texts = frame[column].fillna("").astype(str)
-    answers = list(client.analyze_stream(texts))
+    answers = list(client.analyze_stream(texts, model=model))
     return frame.assign(
         sentiment=[one.sentiment if one.ok else None for one in answers],
         confidence=[one.confidence if one.ok else None for one in answers],

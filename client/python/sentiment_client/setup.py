@@ -40,3 +40,8 @@ def settings(base_url: str, api_key: str | None, timeout: float) -> dict[str, An
 def json_body(value: Any) -> dict[str, Any]:
     """Arguments of a request. httpx's own `json=` stumbles over lone surrogates."""
     return {"content": json.dumps(value).encode(), "headers": {"Content-Type": "application/json"}}
+
+
+def chosen(asked: dict[str, Any], model: str | None) -> dict[str, Any]:
+    """With the model's name, where the caller chose one of several."""
+    return {**asked, "model": model} if model else asked

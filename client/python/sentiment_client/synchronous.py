@@ -36,26 +36,27 @@ class SentimentClient:
             transport=RetryTransport(transport or httpx.HTTPTransport(), self._retry),
         )
 
-    def analyze(self, text: str) -> Answer:
+    def analyze(self, text: str, *, model: str | None = None) -> Answer:
         """One text. A text that can't be analysed (blank, too long) is a ServiceError with status 422."""
-        found = self._call("POST", setup.ANALYZE, {"text": text})["data"]
+        found = self._call("POST", setup.ANALYZE, setup.chosen({"text": text}, model))["data"]
         answer = to_answer(text, found)
         assert answer.ok
         return answer
 
-    def analyze_batch(self, texts: Iterable[str]) -> list[Answer | Failure]:
+    def analyze_batch(self, texts: Iterable[str], *, model: str | None = None) -> list[Answer | Failure]:
         """Up to 1000 texts (the service's MAX_BATCH_ITEMS) in one request, in their order."""
         asked = list(texts)
-        found = self._call("POST", setup.BATCH, {"texts": asked, "return_details": True})["data"]
+        body = setup.chosen({"texts": asked, "return_details": True}, model)
+        found = self._call("POST", setup.BATCH, body)["data"]
         return [to_answer(text, item) for text, item in zip(asked, found, strict=True)]
 
-    def analyze_stream(self, texts: Iterable[str]) -> Iterator[Answer | Failure]:
+    def analyze_stream(self, texts: Iterable[str], *, model: str | None = None) -> Iterator[Answer | Failure]:
         """Any number of texts; the answers come in their order while later texts are still read."""
         waiting: deque[Future[list[Answer | Failure]]] = deque()
         pool = ThreadPoolExecutor(LANES, "sentiment-stream")
         try:
             for piece in pieces(texts):
-                waiting.append(pool.submit(self._answer, piece))
+                waiting.append(pool.submit(self._answer, piece, model))
                 if len(waiting) > LANES:
                     yield from waiting.popleft().result()
             while waiting:
@@ -76,11 +77,11 @@ class SentimentClient:
         found: dict[str, Any] = self._open(request, stream=False).json()
         return found
 
-    def _answer(self, piece: Piece) -> list[Answer | Failure]:
+    def _answer(self, piece: Piece, model: str | None) -> list[Answer | Failure]:
         retry = self._retry
         while before := len(piece.open):
             try:
-                self._send(piece)
+                self._send(piece, model)
             except StreamBrokenError as error:
                 # Whoever gets further begins to count anew.
                 retry = self._retry if len(piece.open) < before else retry
@@ -90,8 +91,14 @@ class SentimentClient:
                 retry.sleep(error)
         return piece.answers()
 
-    def _send(self, piece: Piece) -> None:
-        request = self._http.build_request("POST", setup.STREAM, content=piece.body(), headers=setup.LINES)
+    def _send(self, piece: Piece, model: str | None) -> None:
+        request = self._http.build_request(
+            "POST",
+            setup.STREAM,
+            params=setup.chosen({}, model),
+            content=piece.body(),
+            headers=setup.LINES,
+        )
         response = self._open(request, stream=True)
         try:
             for line in response.iter_lines():

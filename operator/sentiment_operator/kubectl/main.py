@@ -71,6 +71,7 @@ def parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
     logs.add_argument("--raw", action="store_true", help="as they are written: JSON, one object a line")
     analyze = command("analyze", "judge texts by a service")
     analyze.add_argument("texts", nargs="*", metavar="TEXT", help="default: the lines of standard input")
+    analyze.add_argument("--model", metavar="MODEL", help="one of spec.models; default: the first")
     measure = command("bench", "ask a service for some seconds and show how quick it is")
     measure.add_argument("--seconds", type=float, default=10, help="(default: 10)")
     measure.add_argument("--callers", type=int, default=8, help="at the same time (default: 8)")
@@ -187,7 +188,7 @@ def _analyze(options: argparse.Namespace, kube: Kube) -> int:
     failed = 0
     with kube.connect() as api:
         for at in range(0, len(texts), _BATCH_ITEMS):
-            body = {"texts": texts[at : at + _BATCH_ITEMS]}
+            body = {"texts": texts[at : at + _BATCH_ITEMS], "model": options.model}
             for item in api.post(proxied(target, _BATCH), body, _key())["data"]:
                 error = item.get("error")
                 failed += error is not None
