@@ -97,6 +97,7 @@ def measure(console: Console) -> dict[str, str]:
                     server.ask("好")
                     time.sleep(1.0)
                 traffic(server)
+                time.sleep(SETTLE_SECONDS)
                 loaded[name] = steady = pss(server)
                 own = private(server)
                 after = _settled(server, start * 1.15)

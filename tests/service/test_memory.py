@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
+import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sentiment_service.engine import memory
+from sentiment_service.engine import child, frames, memory
+from sentiment_service.engine.frames import Kind
 from sentiment_service.engine.memory import Action, View, decide
+from sentiment_service.engine.package import ModelPackage
+from sentiment_service.engine.process import Order
+
+from tests.service.running import wait_for
 
 MIB = 1 << 20
 
@@ -95,3 +103,32 @@ def test_usage_of_this_process() -> None:
     assert 1 * MIB < one.unreclaimable <= one.pss
     assert memory.usage([]) == (0, 0)
     assert memory.usage([2**22 + 1]) == (0, 0)
+
+
+def test_an_engine_without_work_gives_free_memory_back_once(
+    package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given_back: list[None] = []
+
+    def end(code: int) -> None:
+        raise SystemExit(code)
+
+    monkeypatch.setattr(child, "trim", lambda: given_back.append(None))
+    monkeypatch.setattr(os, "_exit", end)  # it runs in a thread of the test
+    found = ModelPackage.read(package)
+    order = Order("auto", package, found.expected(), 1, found.manifest.max_tokens, found.manifest.hint)
+    ours, theirs = socket.socketpair()
+    with ThreadPoolExecutor(1) as pool:
+        engine = pool.submit(child.Child(theirs).serve)
+        with ours:
+            ours.sendall(frames.frame(Kind.LOAD, json.dumps(order._asdict(), default=str).encode()))
+            loaded = frames.receive(ours)
+            assert loaded is not None
+            assert loaded[0] is Kind.LOADED
+            wait_for("memory back after the load", lambda: len(given_back) == 2)
+            run = frames.pack_run(1, [(1, 2, 3)], 8)
+            ours.sendall(frames.frame(Kind.PING) + frames.frame(Kind.RUN, run))
+            wait_for("memory back after a run", lambda: len(given_back) == 3)
+        with pytest.raises(SystemExit):
+            engine.result()
+    assert len(given_back) == 3

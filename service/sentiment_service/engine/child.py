@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 PROBE = (1, 2, 3)
 # After so long without a message, one usual shape is made ready, then the next.
 _QUIET_SECONDS = 0.05
+# After so long free memory goes back: 10 to 20 MB, for a millisecond or two of the next run.
+_IDLE_SECONDS = 1.0
 
 
 def create(kind: str, directory: Path, threads: int, precision: str = "") -> Engine:
@@ -73,11 +75,17 @@ class Child:
         parallel = self._engine.parallel
         self._send(Kind.LOADED, json.dumps({"parallel": parallel}).encode())
         cold = usual_widths(self._max_tokens) * parallel
+        used = True
         with ThreadPoolExecutor(parallel, thread_name_prefix="infer") as pool:
             while True:
-                if cold and not select.select([self._sock], [], [], _QUIET_SECONDS)[0]:
-                    columns = cold.pop(0)
-                    infer(self._engine, [range(1, columns + 1)], columns)
+                wait = _QUIET_SECONDS if cold else _IDLE_SECONDS if used else None
+                if not select.select([self._sock], [], [], wait)[0]:
+                    if cold:
+                        columns = cold.pop(0)
+                        infer(self._engine, [range(1, columns + 1)], columns)
+                    else:
+                        trim()
+                        used = False
                     continue
                 received = frames.receive(self._sock)
                 if received is None:
@@ -85,6 +93,7 @@ class Child:
                     os._exit(0)
                 kind, payload = received
                 if kind is Kind.RUN:
+                    used = True
                     pool.submit(self._run, payload)
                 elif kind is Kind.PING:
                     self._send(Kind.PONG)
