@@ -56,7 +56,7 @@ class Cluster:
         return await self.apply({**manifest, "metadata": meta})
 
     async def delete(self, manifest: Manifest) -> None:
-        """Delete exactly this object: one made anew under its name is left alone."""
+        """Delete exactly this object; ApiError 409 when it is another's name by now, or being changed."""
         meta = manifest["metadata"]
         body = {
             "apiVersion": "v1",
@@ -68,7 +68,7 @@ class Cluster:
         try:
             await self._write("DELETE", manifest["kind"], path, body)
         except ApiError as error:
-            if error.code not in (404, 409):  # gone, or not the one that was meant
+            if error.code != 404:
                 raise
 
     async def record_event(

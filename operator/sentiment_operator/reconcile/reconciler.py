@@ -41,7 +41,7 @@ class Api(Protocol):
         """Server-side apply; what the server holds then."""
 
     async def delete(self, manifest: Manifest) -> None:
-        """Delete exactly this object."""
+        """Delete exactly this object; ApiError 409 if it is not the one that was seen."""
 
     async def record_event(
         self, owner: Manifest, event_type: str, reason: str, message: str, now: str
@@ -196,6 +196,8 @@ class Reconciler:
                 log.info("delete %s %s/%s: no longer wanted", kind, owner.namespace, name)
                 await self._api.delete(child)
             except ApiError as error:
+                if error.code == _CONFLICT:
+                    raise OutdatedCacheError(f"{kind} {name} was changed meanwhile") from error
                 problems.append(Finding("ApplyFailed", f"{kind} {name}: {error}"))
         return problems
 
