@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import logging
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -22,6 +23,7 @@ def main() -> int:
     parser.add_argument("--report", type=Path, help="write the report there too")
     arguments = parser.parse_args()
     logging.disable(logging.ERROR)  # faults are what is wanted here
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the API server ends too
     with embedded.control_plane(f"campaign-{os.getpid()}") as paths:
         kubectl = embedded.kubectl(paths)
         run([*kubectl, "apply", "--server-side", "-f", str(ROOT / "crds")], what="installing the CRDs")

@@ -2,24 +2,17 @@
 
 import random
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
+from sentiment_operator.api.v1alpha1 import MODEL_KIND
+
+from .outcome import Outcome
 from .proxy import Disturbance, Fault
 from .specs import draw, draw_spec, leaves, with_value
-from .world import Outcome, Spec, World, transition
+from .world import MODELS, Spec, Workload, World, transition
 
 Schema = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Workload:
-    """A change of a SentimentService; None stands for no object."""
-
-    name: str
-    before: Spec | None
-    after: Spec | None
-    # Somebody deletes the Deployment meanwhile.
-    by_hand: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,24 +61,55 @@ async def _possible(world: World, workload: Workload) -> bool:
     return allowed
 
 
+_SHARED = {"storage": {"accessMode": "ReadWriteMany"}}
+_SCALED = {**_SHARED, "autoscaling": {"type": "HPA"}}
+_FEATURES = {
+    "monitoring": {"dashboard": {}},
+    "access": {"ingress": {"host": "nlp.example.com"}, "networkPolicy": {}},
+    "availability": {"podDisruptionBudget": {"policy": "Always"}},
+}
+_FIRST, _SECOND = ({"model": {"modelRef": {"name": name}}} for name in MODELS)
+_BUNDLED: Spec = {"source": {"bundled": {}}}
+
+CREATE = Workload("create", None, {})
+LOSE = Workload("lose a child", {}, {}, by_hand=True)
+FEATURES_OFF = Workload("features off", _FEATURES, {})
 BASIC = (
-    Workload("create", None, {}),
+    CREATE,
     Workload("delete", {}, None),
     Workload("scale up", {"replicas": 1}, {"replicas": 4}),
     Workload("scale to zero", {"replicas": 3}, {"replicas": 0}),
-    Workload("lose a child", {}, {}, by_hand=True),
+    LOSE,
     Workload("keep the claim, delete", {"storage": {"retain": True}}, None),
+    Workload("autoscaling on", _SHARED, _SCALED),
+    Workload("autoscaling off", _SCALED, _SHARED),
+    Workload("features on", {}, _FEATURES),
+    FEATURES_OFF,
+    Workload("from the bundled model to another", {}, _FIRST),
+    Workload("from a model to another", _FIRST, _SECOND),
+    Workload("back to the bundled model", _SECOND, {}),
+    Workload("make a model", None, _BUNDLED, kind=MODEL_KIND),
+    Workload("change a model", _BUNDLED, {**_BUNDLED, "precision": "fp32"}, kind=MODEL_KIND),
+    Workload("delete a model", _BUNDLED, None, kind=MODEL_KIND),
 )
 
-AT_WRITES = tuple(Fault)
+
+_BAD: tuple[Spec, ...] = (
+    {"model": {"modelRef": {"name": "missing"}}},
+    {"pod": {"serviceAccountName": "missing"}},
+    {"availability": {"priorityClassName": "missing"}},
+    {"image": {"reference": "no.such.registry/image:1"}},
+)
+_GOOD: tuple[Spec, ...] = ({}, _FEATURES, _FIRST)
+BAD_TO_GOOD = tuple(
+    Workload(f"mend {number}", bad, good) for number, (bad, good) in enumerate(product(_BAD, _GOOD))
+)
 
 
 async def explode(world: World, workload: Workload, name: str) -> tuple[Outcome, list[Point]]:
     """The fault-free outcome, and a point for each fault at each of its writes."""
-    expected, _ = await transition(world, name, workload.before, workload.after, by_hand=workload.by_hand)
-    points = [
-        Point(workload, (fault, number)) for number in range(1, expected.writes + 1) for fault in AT_WRITES
-    ]
+    expected, _ = await transition(world, name, workload)
+    points = [Point(workload, (fault, number)) for number in range(1, expected.writes + 1) for fault in Fault]
     return expected, points
 
 

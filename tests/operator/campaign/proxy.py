@@ -8,6 +8,7 @@ import json
 import random
 import ssl
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
@@ -48,6 +49,7 @@ class Lane:
     """One operator's view of the API server. `about`: only writes about objects of this name count."""
 
     name: str
+    kill: Callable[[], None]
     about: str = ""
     fault: Fault | None = None
     at_write: int = 0
@@ -137,7 +139,7 @@ class Proxy:
             fault = Fault.CONFLICT
         lane.hit |= fault is not None
         if fault is Fault.KILL_BEFORE:
-            lane.killed.set()
+            lane.kill()
             return await _silence()
         if fault in (Fault.CONFLICT, Fault.TOO_MANY_REQUESTS, Fault.INTERNAL_ERROR):
             return _refusal(int(fault.value))
@@ -148,7 +150,7 @@ class Proxy:
         ):
             lane.applied["create" if status == 201 else "delete", *_kind_and_name(path)] += 1
         if fault is Fault.KILL_AFTER:
-            lane.killed.set()
+            lane.kill()
         return await _silence() if fault else _response(status, headers, answer)
 
     async def _read(self, request: web.BaseRequest, lane: Lane, path: str) -> web.StreamResponse:

@@ -6,16 +6,17 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 from sentiment_operator.cluster.connection import Connection, from_kubeconfig
 
-from .points import BASIC, Point, Workload, drawn_change, explode, settings
+from .outcome import Outcome
+from .points import BAD_TO_GOOD, BASIC, Point, drawn_change, explode, settings
 from .proxy import Disturbance, Proxy
-from .world import Outcome, World, transition
+from .world import Workload, World, transition
 
 ROOT = Path(__file__).parents[3]
 RELIST_SECONDS = 2.0
@@ -112,9 +113,7 @@ class Campaign:
         outcomes: dict[str, Outcome] = {}
 
         async def find(world: World, workload: Workload) -> None:
-            outcomes[workload.name], _ = await transition(
-                world, self.name(), workload.before, workload.after, by_hand=workload.by_hand
-            )
+            outcomes[workload.name], _ = await transition(world, self.name(), workload)
 
         async def check(world: World, point: Point) -> None:
             await self._check(world, point, outcomes[point.workload.name])
@@ -122,18 +121,19 @@ class Campaign:
         await self.each({point.workload.name: point.workload for point in points}.values(), find)
         await self.each(points, check, self._watched)
 
-    async def changes(self, workloads: Iterable[Workload]) -> None:
+    async def changes(
+        self, workloads: Iterable[Workload], what: str = "a change between two drawn specs"
+    ) -> None:
         """From one spec to another: the end is that of the other made afresh."""
 
         async def check(world: World, workload: Workload) -> None:
-            fresh, _ = await transition(world, self.name(), None, workload.after, exact=False)
+            afresh = replace(workload, before=None)
+            fresh, _ = await transition(world, self.name(), afresh, exact=False)
             if fresh.refusal:  # what a pod template may say is more than a schema can
                 self._report.missed["a change to what the API server refuses of a child"] += 1
                 return
-            ended, _ = await transition(
-                world, self.name(), workload.before, workload.after, expected=fresh, exact=False
-            )
-            self._note("a change between two drawn specs", workload, ended.differences(fresh, counts=False))
+            ended, _ = await transition(world, self.name(), workload, expected=fresh, exact=False)
+            self._note(what, workload, ended.differences(fresh, counts=False))
 
         await self.each(workloads, check)
 
@@ -141,9 +141,7 @@ class Campaign:
         ended, hit = await transition(
             world,
             self.name(),
-            point.workload.before,
-            point.workload.after,
-            by_hand=point.workload.by_hand,
+            point.workload,
             fault=point.fault,
             disturbance=point.disturbance,
             expected=expected,
@@ -165,11 +163,16 @@ class Campaign:
 
 @asynccontextmanager
 async def campaign(
-    kubeconfig: Path, lanes: int, say: Callable[[str], None] = lambda _: None, *, patience: float = 40.0
+    kubeconfig: Path,
+    lanes: int,
+    say: Callable[[str], None] = lambda _: None,
+    *,
+    patience: float = 40.0,
+    bug: str = "",
 ) -> AsyncIterator[tuple[Campaign, Report, World]]:
     """Open lanes on an API server that has the CRD; gives also a lane for asking what is valid.
 
-    patience: seconds until an end that is not as expected counts as one.
+    patience: seconds until an end that is not as expected counts as one; bug: put into the operators.
     """
     report, started = Report(), time.monotonic()
     connection: Connection = from_kubeconfig(kubeconfig)
@@ -178,7 +181,7 @@ async def campaign(
         tag = f"{random.randrange(16**6):06x}"
 
         async def world(name: str, **options: Any) -> World:
-            made = World(proxy, connection, f"c{tag}-{name}", patience=patience, **options)
+            made = World(proxy, f"c{tag}-{name}", patience=patience, bug=bug, **options)
             return await stack.enter_async_context(made)
 
         worlds = [await world(f"lane{number}") for number in range(lanes)]
@@ -192,15 +195,16 @@ async def full(
 ) -> Report:
     """All points: every fault at every write of every workload, disturbances, drawn changes."""
     schema, dice = spec_schema(), random.Random(seed)
-    async with campaign(kubeconfig, lanes, say) as (running, report, world):
+    async with campaign(kubeconfig, lanes, say, patience=90.0) as (running, report, world):
         single, report.refused = await settings(world, schema, dice)
-        workloads = [*BASIC, *single]
-        say(f"{len(workloads)} workloads")
-        await running.faults(workloads, lambda points: points)
+        say(f"{len(BASIC) + len(single)} workloads")
+        await running.faults(BASIC, lambda points: points)
         disturbed = [*BASIC, *dice.sample(single, min(len(single), 12))]
         await running.disturbances(
             Point(workload, disturbance=kind) for workload in disturbed for kind in Disturbance
         )
+        await running.changes(BAD_TO_GOOD, "a change from a bad spec to a good one")
         drawn = [await drawn_change(world, schema, dice, number) for number in range(changes)]
         await running.changes(drawn)
+        await running.faults(single, lambda points: points)
     return report

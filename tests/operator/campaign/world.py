@@ -2,69 +2,76 @@
 
 import asyncio
 import json
-import re
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from sentiment_operator.api.kinds import CHILDREN
-from sentiment_operator.api.v1alpha1 import API_VERSION, GROUP, KIND, PLURAL, VERSION
-from sentiment_operator.cluster.connection import Connection
-from sentiment_operator.runtime import Options, Runtime
+from sentiment_operator.api.v1alpha1 import (
+    API_VERSION,
+    GROUP,
+    KIND,
+    MODEL_KIND,
+    MODEL_PLURAL,
+    PLURAL,
+    VERSION,
+)
+from sentiment_operator.runtime import Options
 
+from .outcome import Outcome, masked, masked_name, without_number
+from .process import OperatorProcess
 from .proxy import Disturbance, Fault, Lane, Proxy
 
 Manifest = dict[str, Any]
 Spec = dict[str, Any]
 
+# Models that workloads may refer to.
+MODELS = ("first", "second")
+_REPORT = {"phase": "Succeeded", "name": "mine", "digest": f"sha256:{'ab' * 32}", "precision": "int8"}
+_ENDED = {"terminated": {"exitCode": 0, "message": json.dumps(_REPORT)}}
+_CONTAINER = {"name": "prepare", "image": "models:1", "imageID": "", "ready": False, "restartCount": 0}
+_PREPARED = {"status": {"phase": "Succeeded", "containerStatuses": [{**_CONTAINER, "state": _ENDED}]}}
+_PLURALS = {KIND: PLURAL, MODEL_KIND: MODEL_PLURAL}
 _PREFIX = f"/apis/{GROUP}/{VERSION}"
 _QUIET = 0.35
-# What no two runs have in common; everything else must be equal.
-_TIMES = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
-_REPLICA_SET = re.compile(r"NAME-[0-9a-f]{6,10}\b")
-# A dashboard's uid is made from the names, and two runs have different ones.
-_DASHBOARD = re.compile(r"ssvc-[0-9a-f-]+")
-_SERVER_MADE = ("resourceVersion", "uid", "selfLink")
-_ALLOCATED = ("clusterIP", "clusterIPs", "healthCheckNodePort")
+# Nothing has moved for so long: it is the end, also where it can't be told from a pause.
+_STILL = 6.0
 
 
-@dataclass
-class Outcome:
-    """Where a transition ended: the objects as masked text, and what was created and deleted on the way."""
+@dataclass(frozen=True)
+class Workload:
+    """A change of a SentimentService or a SentimentModel; None stands for no object."""
 
-    objects: dict[str, Any]
-    applied: Counter[tuple[str, ...]] = field(default_factory=Counter)
-    writes: int = 0
-    # What the API server refused of the children, in the status' words.
-    refusal: str = ""
+    name: str
+    before: Spec | None
+    after: Spec | None
+    # Somebody deletes the Deployment meanwhile.
+    by_hand: bool = False
+    kind: str = KIND
 
-    def differences(self, other: "Outcome", *, counts: bool = True) -> list[str]:
-        """Sentences; none when both are the same."""
-        found = []
-        for name in sorted(self.objects.keys() | other.objects.keys()):
-            mine, theirs = self.objects.get(name), other.objects.get(name)
-            if mine != theirs:
-                found.append(f"{name}: {_first_difference(mine, theirs)}")
-        if counts and self.applied != other.applied:
-            found.append(f"created and deleted {dict(self.applied)} instead of {dict(other.applied)}")
-        return found
+    @property
+    def refers_to_models(self) -> bool:
+        """Whether prepared models must be there."""
+        return any("modelRef" in (spec or {}).get("model", {}) for spec in (self.before, self.after))
 
 
 class World:
     """A lane: a namespace, a proxy prefix, and an operator (a new one after each kill)."""
 
     def __init__(
-        self, proxy: Proxy, connection: Connection, name: str, *, patience: float, relist_seconds: float = 600
+        self, proxy: Proxy, name: str, *, patience: float, relist_seconds: float = 600, bug: str = ""
     ) -> None:
-        self.lane = Lane(name)
+        self.lane = Lane(name, kill=self._kill)
         self._proxy = proxy
-        self._connection = connection
+        self._bug = bug
         self._patience = patience
         self._relist = relist_seconds
         self._incarnation = 0
         self._reaper: asyncio.Task[None] | None = None
         self._refusal = ""
+        # Folder in the volume, by the name of a model that services may be given.
+        self._packages: dict[str, str] = {}
 
     async def __aenter__(self) -> "World":
         body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.lane.name}}
@@ -77,14 +84,13 @@ class World:
     async def __aexit__(self, *_: object) -> None:
         assert self._reaper
         self._reaper.cancel()
-        await self.runtime.abort()
+        await self._end()
         await self._proxy.admin("DELETE", f"/api/v1/namespaces/{self.lane.name}")
 
     def _start(self) -> None:
         self._incarnation += 1
-        server = Connection(self._proxy.url(self.lane), self._connection.tls, self.lane.name)
-        self.runtime = Runtime(
-            server,
+        self._operator = OperatorProcess(
+            self._proxy.url(self.lane),
             Options(
                 service_image="service:1",
                 model_image="models:1",
@@ -98,25 +104,34 @@ class World:
                 first_retry_seconds=0.05,
                 pause_seconds=0.05,
             ),
+            self._bug,
         )
-        self.runtime.start()
 
     async def _raise_the_dead(self) -> None:
         while True:
             await self.lane.killed.wait()
             self.lane.killed.clear()
-            await self.runtime.abort()
-            self._start()
+            await self.restart()
+
+    def _kill(self) -> None:
+        self._operator.kill()
+        self.lane.killed.set()
+
+    async def _end(self) -> None:
+        self._operator.kill()
+        await self._operator.gone()
 
     async def restart(self) -> None:
         """Another process takes over."""
-        await self.runtime.abort()
+        await self._end()
         self._start()
 
-    async def apply(self, name: str, spec: Spec, *, dry_run: bool = False) -> tuple[int, Any]:
-        """Make a SentimentService, or replace it by one with just these fields: (status, answer)."""
-        path, query = self._path(name), "fieldValidation=Strict" + ("&dryRun=All" if dry_run else "")
-        body = {"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": name}, "spec": spec}
+    async def apply(
+        self, name: str, spec: Spec, kind: str = KIND, *, dry_run: bool = False
+    ) -> tuple[int, Any]:
+        """Make an object, or replace it by one with just these fields: (status, answer)."""
+        path, query = self._path(name, kind), "fieldValidation=Strict" + ("&dryRun=All" if dry_run else "")
+        body = {"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": name}, "spec": spec}
         for _ in range(20):
             status, found = await self._proxy.admin("GET", path)
             if status == 404:
@@ -127,34 +142,61 @@ class World:
                 break
         return status, answer
 
-    async def delete(self, name: str) -> None:
+    async def delete(self, name: str, kind: str = KIND) -> None:
         """Delete it; Kubernetes deletes what it owns."""
-        await self._proxy.admin("DELETE", self._path(name))
+        await self._proxy.admin("DELETE", self._path(name, kind))
 
     async def delete_deployment(self, name: str) -> None:
         """Delete a child by hand."""
         path = f"/apis/apps/v1/namespaces/{self.lane.name}/deployments/{name}"
         await self._proxy.admin("DELETE", path)
 
-    async def settled(self, name: str, *, same_as: Outcome | None = None, exact: bool = True) -> Outcome:
-        """The state when nothing moves any more; given an outcome, waits (so long) for just that."""
+    async def prepare_models(self) -> None:
+        """Make the models that workloads refer to, once; the kubelet's part is done here."""
+        for name in MODELS:
+            if name not in self._packages:
+                status, answer = await self.apply(name, {"source": {"bundled": {}}}, MODEL_KIND)
+                assert status < 300, answer
+                self._packages[name] = await self._package(name)
+
+    async def _package(self, name: str) -> str:
+        pods = f"/api/v1/namespaces/{self.lane.name}/pods"
         deadline = time.monotonic() + self._patience
-        before: dict[str, Any] | None = None
+        while time.monotonic() < deadline:
+            _, model = await self._proxy.admin("GET", self._path(name, MODEL_KIND))
+            if path := model.get("status", {}).get("package", {}).get("path"):
+                return str(path)
+            if job := model.get("status", {}).get("job"):
+                for pod in (await self._proxy.admin("GET", f"{pods}?labelSelector=job-name={job}"))[1][
+                    "items"
+                ]:
+                    if pod["status"]["phase"] == "Pending":
+                        url = f"{pods}/{pod['metadata']['name']}/status"
+                        await self._proxy.admin("PATCH", url, _PREPARED, "application/merge-patch+json")
+            await asyncio.sleep(0.1)
+        raise AssertionError(f"model {name} was not prepared")
+
+    async def settled(
+        self, name: str, kind: str = KIND, *, same_as: Outcome | None = None, exact: bool = True
+    ) -> Outcome:
+        """The state when nothing moves any more; given an outcome, waits (so long) for just that."""
+        started = changed = time.monotonic()
+        before: Any = None
         while True:
-            await self._quiet(deadline)
+            await self._quiet(started + self._patience)
             writes = self.lane.writes
-            objects, calm = await self._observe(name, exact)
+            objects, theirs, calm = await self._observe(name, kind, exact)
             applied = Counter(
-                {(*what, obj.replace(name, "NAME")): n for (*what, obj), n in self.lane.applied.items()}
+                {(*what, masked_name(obj, name)): n for (*what, obj), n in self.lane.applied.items()}
             )
             found = Outcome(objects, applied, writes, self._refusal)
-            late = time.monotonic() > deadline
-            if same_as is not None:
-                if late or not same_as.differences(found, counts=False):
-                    return found
-            elif late or (calm and objects == before and self.lane.writes == writes):
+            now = time.monotonic()
+            if now > started + self._patience:
                 return found
-            before = objects
+            if (objects, theirs, writes) != before:
+                before, changed = (objects, theirs, writes), now
+            elif not same_as.differences(found, counts=False) if same_as else calm or now > changed + _STILL:
+                return found
             await asyncio.sleep(0.15)
 
     async def _quiet(self, deadline: float) -> None:
@@ -165,18 +207,18 @@ class World:
                 async with asyncio.timeout(_QUIET):
                     await self.lane.written.wait()
             except TimeoutError:
-                runtime = self.runtime
-                if runtime.election.leading and runtime.queue.idle(within=0.1):
+                if self._operator.idle:
                     return
                 await asyncio.sleep(0.02)
 
-    async def _observe(self, name: str, exact: bool) -> tuple[dict[str, Any], bool]:
-        """(masked objects, whether Kubernetes' own controllers are done)."""
-        status, owner = await self._proxy.admin("GET", self._path(name))
+    async def _observe(self, name: str, kind: str, exact: bool) -> tuple[dict[str, Any], Any, bool]:
+        """(masked objects, what Kubernetes' controllers say, whether they are done)."""
+        status, owner = await self._proxy.admin("GET", self._path(name, kind))
         if status == 404:
             owner = {"metadata": {}}
         uid = owner["metadata"].get("uid", "none")
         objects: dict[str, Any] = {}
+        theirs: list[Any] = []
         calm = True
         self._refusal = next(
             (
@@ -187,131 +229,96 @@ class World:
             "",
         )
         if "uid" in owner["metadata"]:
-            objects[KIND] = _masked(owner, name, self.lane.name, uid, exact)
-        for kind in CHILDREN:
-            if kind.optional:
-                continue
-            path = f"{kind.prefix}/namespaces/{self.lane.name}/{kind.plural}"
-            for item in (await self._proxy.admin("GET", path))[1]["items"]:
+            objects[kind] = self._masked(owner, name, uid, exact)
+        kinds = [known for known in CHILDREN if not known.optional]
+        paths = [f"{known.prefix}/namespaces/{self.lane.name}/{known.plural}" for known in kinds]
+        answers = await asyncio.gather(*(self._proxy.admin("GET", path) for path in paths))
+        # A claim that a model replaced goes with the last pod that mounts it: without nodes maybe never.
+        replaced = not exact and "modelRef" in owner.get("spec", {}).get("model", {})
+        for known, (_, answer) in zip(kinds, answers, strict=True):
+            for item in answer["items"]:
                 if item["metadata"]["name"].startswith(name):
-                    if kind.kind == "Deployment":
+                    if replaced and known.kind == "PersistentVolumeClaim":
+                        continue
+                    if known.kind in ("Deployment", "HorizontalPodAutoscaler"):
+                        theirs.append(item.get("status", {}))
+                    if known.kind == "Deployment":
                         calm &= _rolled_out(item)
-                    masked = _masked(item, name, self.lane.name, uid, exact)
-                    if kind.kind == "Deployment" and "replicas" not in owner.get("spec", {}) and not exact:
-                        _without_number(masked)
-                    objects[f"{kind.kind}/{masked['metadata']['name']}"] = masked
-        return objects, calm and not (objects and KIND not in objects)
+                    if known.kind == "HorizontalPodAutoscaler" and not _measured(item):
+                        theirs.append(time.monotonic())  # it looks each 15 seconds: a pause is no end
+                        calm = False
+                    masked = self._masked(item, name, uid, exact)
+                    if known.kind == "Deployment" and "replicas" not in owner.get("spec", {}) and not exact:
+                        without_number(masked)
+                    objects[f"{known.kind}/{masked['metadata']['name']}"] = masked
+        return objects, theirs, calm and not (objects and kind not in objects)
 
-    def _path(self, name: str) -> str:
-        return f"{_PREFIX}/namespaces/{self.lane.name}/{PLURAL}/{name}"
+    def _masked(self, obj: Manifest, name: str, owner_uid: str, exact: bool) -> Any:
+        hidden = {owner_uid: "OWNER", self.lane.name: "NAMESPACE"}
+        hidden |= {path: f"PACKAGE-{model}" for model, path in self._packages.items()}
+        return masked(obj, name, hidden, exact)
+
+    def _path(self, name: str, kind: str) -> str:
+        return f"{_PREFIX}/namespaces/{self.lane.name}/{_PLURALS[kind]}/{name}"
 
 
 async def transition(
     world: World,
     name: str,
-    before: Spec | None,
-    after: Spec | None,
+    workload: Workload,
     *,
     fault: tuple[Fault, int] | None = None,
     disturbance: Disturbance | None = None,
     expected: Outcome | None = None,
     exact: bool = True,
-    by_hand: bool = False,
 ) -> tuple[Outcome, bool]:
-    """Go from one spec to another (None: no object) under a fault: (where it ended, whether it was hit).
-
-    by_hand: meanwhile somebody deletes the Deployment.
-    """
-    lane = world.lane
+    """Do the workload under a fault: (where it ended, whether it was hit)."""
+    lane, kind = world.lane, workload.kind
+    lane.begin("")
+    if workload.refers_to_models:
+        await world.prepare_models()
     lane.begin(name)
-    if before is not None:
-        status, answer = await world.apply(name, before)
+    if workload.before is not None:
+        status, answer = await world.apply(name, workload.before, kind)
         assert status < 300, answer
-        await world.settled(name)
+        await world.settled(name, kind)
     lane.begin(name)
     if fault:
         lane.fault, lane.at_write = fault
     lane.disturbance = disturbance
     if disturbance is Disturbance.STALE_LISTS:
         await world.restart()
-    if after is None:
-        await world.delete(name)
+    if workload.after is None:
+        await world.delete(name, kind)
     else:
-        status, answer = await world.apply(name, after)
+        status, answer = await world.apply(name, workload.after, kind)
         assert status < 300, answer
-    if by_hand:
+    if workload.by_hand:
         await world.delete_deployment(name)
     if disturbance:
         await (lane.all_listed() if disturbance is Disturbance.SILENCED else asyncio.sleep(1.0))
         lane.disturbance = None
-    ended = await world.settled(name, same_as=expected, exact=exact)
+    ended = await world.settled(name, kind, same_as=expected, exact=exact)
     hit = lane.hit
     writes = lane.writes
     await asyncio.sleep(_QUIET)
     if lane.writes != writes:
         ended.objects["after quiescence"] = f"{lane.writes - writes} more writes"
-    await world.delete(name)
+    await world.delete(name, kind)
     return ended, hit
 
 
 def _rolled_out(deployment: Manifest) -> bool:
-    status = deployment.get("status", {})
-    wanted = deployment["spec"]["replicas"]
-    return bool(
-        status.get("observedGeneration") == deployment["metadata"]["generation"]
-        and status.get("replicas", 0) == status.get("updatedReplicas", 0) == wanted
-    )
+    """As far as it goes without nodes: pods of an old template stay where the new ones are to come first."""
+    status, spec = deployment.get("status", {}), deployment["spec"]
+    if status.get("observedGeneration") != deployment["metadata"]["generation"]:
+        return False
+    wanted, total, updated = spec["replicas"], status.get("replicas", 0), status.get("updatedReplicas", 0)
+    surge = spec["strategy"].get("rollingUpdate", {}).get("maxSurge", 0)
+    return bool(total == updated == wanted or (updated == surge and total == wanted + updated))
 
 
-def _masked(obj: Manifest, name: str, namespace: str, owner_uid: str, exact: bool) -> Any:
-    """An object without what differs from run to run; not exact: also without the history of its changes."""
-    obj = json.loads(json.dumps(obj))
-    meta = obj["metadata"]
-    for gone in _SERVER_MADE:
-        meta.pop(gone, None)
-    if not exact:
-        meta.pop("generation", None)
-        # How many templates there were before.
-        meta.get("annotations", {}).pop("deployment.kubernetes.io/revision", None)
-        if obj.get("kind") == KIND:
-            # Without nodes a roll-out gets stuck, and where depends on where it began.
-            obj["status"] = {name: obj.get("status", {}).get(name) for name in ("url", "selector")}
-    if not meta.get("annotations"):
-        meta.pop("annotations", None)
-    if obj.get("kind") != KIND:
-        obj.pop("status", None)  # written by Kubernetes' controllers
-    for gone in _ALLOCATED:
-        obj.get("spec", {}).pop(gone, None)
-    for port in obj.get("spec", {}).get("ports", ()):
-        if isinstance(port, dict):
-            port.pop("nodePort", None)
-    entries = meta.pop("managedFields", [])
-    # Who owns which fields is part of the outcome, as far as it is ours.
-    meta["managedFields"] = {
-        f"{entry['operation']} {entry.get('subresource')}": entry["fieldsV1"]
-        for entry in entries
-        if entry["manager"] == "sentiment-operator"
-    }
-    text = json.dumps(obj, sort_keys=True).replace(owner_uid, "OWNER").replace(namespace, "NAMESPACE")
-    text = re.sub(rf"\b{re.escape(name)}\b", "NAME", text)
-    text = _DASHBOARD.sub("DASHBOARD", _TIMES.sub("TIME", text))
-    return json.loads(_REPLICA_SET.sub("REPLICASET", text))
-
-
-def _without_number(deployment: Manifest) -> None:
-    """An autoscaler begins with the number that it finds."""
-    deployment["spec"].pop("replicas", None)
-    for fields in deployment["metadata"]["managedFields"].values():
-        fields.get("f:spec", {}).pop("f:replicas", None)
-
-
-def _first_difference(one: Any, other: Any, path: str = "") -> str:
-    if isinstance(one, dict) and isinstance(other, dict):
-        for name in sorted(one.keys() | other.keys()):
-            if one.get(name) != other.get(name):
-                return _first_difference(one.get(name), other.get(name), f"{path}.{name}")
-    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
-        for index, (mine, theirs) in enumerate(zip(one, other, strict=True)):
-            if mine != theirs:
-                return _first_difference(mine, theirs, f"{path}[{index}]")
-    return f"{path or 'the whole object'}: {str(one)[:200]} instead of {str(other)[:200]}"
+def _measured(autoscaler: Manifest) -> bool:
+    """It has tried to measure, and failed, as there are no metrics here; before that it may scale once."""
+    conditions = autoscaler.get("status", {}).get("conditions", ())
+    return any(condition["type"] == "ScalingActive" for condition in conditions)
