@@ -143,6 +143,9 @@ class Reconciler:
         # An invalid spec waits for its next event; a foreign object that is in the way sends none.
         if spec and problems:
             raise IncompletePassError(problems[0].message)
+        # What was made just now may be what others wait for, and its own event was the answer.
+        if created:
+            return self._settle
         return subject.again(owner, spec) if spec else None
 
     async def _ensure(self, owner: Owner, manifest: Manifest) -> Finding | None:

@@ -73,6 +73,7 @@ _BUNDLED: Spec = {"source": {"bundled": {}}}
 
 CREATE = Workload("create", None, {})
 LOSE = Workload("lose a child", {}, {}, by_hand=True)
+MAKE_MODEL = Workload("make a model", None, _BUNDLED, kind=MODEL_KIND)
 FEATURES_OFF = Workload("features off", _FEATURES, {})
 BASIC = (
     CREATE,
@@ -88,7 +89,7 @@ BASIC = (
     Workload("from the bundled model to another", {}, _FIRST),
     Workload("from a model to another", _FIRST, _SECOND),
     Workload("back to the bundled model", _SECOND, {}),
-    Workload("make a model", None, _BUNDLED, kind=MODEL_KIND),
+    MAKE_MODEL,
     Workload("change a model", _BUNDLED, {**_BUNDLED, "precision": "fp32"}, kind=MODEL_KIND),
     Workload("delete a model", _BUNDLED, None, kind=MODEL_KIND),
 )
