@@ -218,8 +218,10 @@ class World:
             owner = {"metadata": {}}
         uid = owner["metadata"].get("uid", "none")
         objects: dict[str, Any] = {}
-        theirs: list[Any] = []
-        calm = True
+        generation = owner["metadata"].get("generation")
+        calm = owner.get("status", {}).get("observedGeneration") == generation
+        # Until the operator has seen the newest spec, and while an autoscaler waits, a pause is no end.
+        theirs: list[Any] = [] if calm else [time.monotonic()]
         self._refusal = next(
             (
                 condition["message"]
@@ -245,7 +247,7 @@ class World:
                     if known.kind == "Deployment":
                         calm &= _rolled_out(item)
                     if known.kind == "HorizontalPodAutoscaler" and not _measured(item):
-                        theirs.append(time.monotonic())  # it looks each 15 seconds: a pause is no end
+                        theirs.append(time.monotonic())
                         calm = False
                     masked = self._masked(item, name, uid, exact)
                     if known.kind == "Deployment" and "replicas" not in owner.get("spec", {}) and not exact:
