@@ -157,11 +157,8 @@ def _top(options: argparse.Namespace, kube: Kube) -> int:
         time.sleep(options.seconds)
         rows = []
         for name in names:
-            cpu, memory = (
-                "+".join(one["usage"][what] for one in used.get(name, ())) for what in ("cpu", "memory")
-            )
             then, now = before[name], traffic.of_pod(api, target, name)
-            rows.append((name, cpu or "–", memory or "–", now.since(then) if now and then else None))
+            rows.append((name, *screens.used(used.get(name, ())), now.since(then) if now and then else None))
     _console().print(screens.usage(rows, options.seconds))
     return 0
 

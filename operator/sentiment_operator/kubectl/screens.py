@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ..api.quantity import amount
 from ..reconcile.conditions import container_statuses
 from .explain import Trouble, conditions_of, ready, well
 from .kube import Target
@@ -102,6 +103,14 @@ def explanation(found: Sequence[Trouble]) -> RenderableType:
             if said:
                 parts.append(Text(f"  {name}: {said}"))
     return Group(*parts)
+
+
+def used(containers: Sequence[Manifest]) -> tuple[str, str]:
+    """CPU and memory of a pod, as metrics-server tells them of its containers."""
+    if not containers:
+        return "–", "–"
+    cpu, memory = (sum(amount(one["usage"][what]) for one in containers) for what in ("cpu", "memory"))
+    return f"{cpu * 1000:.0f}m", f"{memory / 1_000_000:.0f} MB"
 
 
 def usage(rows: Iterable[tuple[str, str, str, Traffic | None]], seconds: float) -> RenderableType:

@@ -108,6 +108,13 @@ def test_a_screen_shows_all() -> None:
     assert ["reviews-1", "1500m", "300Mi", "10.0", "20.0", "–", "0", "0"] in lines
 
 
+def test_usage_as_people_read_it() -> None:
+    assert screens.used([{"usage": {"cpu": "56520259n", "memory": "206328Ki"}}]) == ("57m", "211 MB")
+    two = [{"usage": {"cpu": "1", "memory": "1Gi"}}, {"usage": {"cpu": "250m", "memory": "0"}}]
+    assert screens.used(two) == ("1250m", "1074 MB")
+    assert screens.used([]) == ("–", "–")
+
+
 def exposition() -> str:
     registry = CollectorRegistry()
     requests = Counter("structbert_requests", "", ["endpoint", "status", "model"], registry=registry)
