@@ -74,7 +74,12 @@ def _panels(owner: Owner) -> list[tuple[str, str, list[Query]]]:
             [(f"histogram_quantile(0.95, sum by (le) (rate({queued}[5m])))", "P95")],
         ),
         ("Texts in an engine run", "short", [(size, "{{pod}}")]),
-        ("Pods that hold the model", "short", [(f"sum({series(owner, 'structbert_model_loaded')})", "pods")]),
+        # One without a name has an empty label.
+        (
+            "Pods that hold the model",
+            "short",
+            [(total("structbert_model_loaded", "model"), "pods {{model}}")],
+        ),
         ("CPU", "short", [(cpu(owner), "{{pod}}")]),
         ("Memory", "bytes", [(memory(owner), "{{pod}}")]),
         ("Pods scraped", "short", [(f"sum({series(owner, 'up')})", "pods")]),
