@@ -64,6 +64,11 @@ def settle(api: Api, operator: Operator, namespace: str) -> float:
     return operator.writes()
 
 
+def alone(api: Api) -> None:
+    """Wait for the end of other tests' namespaces: what goes there, in any order, is made anew until then."""
+    wait_for("end of other namespaces", lambda: "Terminating" not in api("get", "namespaces"), 60)
+
+
 def touch(api: Api, operator: Operator, namespace: str) -> None:
     """Change what the operator has no interest in, and wait for the pass that this brings."""
     passes = operator.passes()

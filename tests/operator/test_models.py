@@ -14,7 +14,7 @@ from sentiment_operator.api.kinds import PROGRESS_PORT
 from sentiment_operator.api.v1alpha1 import API_VERSION, MODEL_KIND
 
 from .conftest import Api, KubectlError, Operator, wait_for
-from .steps import apply, exists, field, ready
+from .steps import alone, apply, exists, field, ready
 
 pytestmark = pytest.mark.api
 DIGEST = "sha256:" + "ab" * 32
@@ -372,6 +372,7 @@ def test_a_restart_forgets_nothing_and_a_settled_model_makes_no_call(
     wait_for("second job", lambda: len(jobs(api, namespace)) == 2)
     end(api, namespace, 1, phase="Failed", reason="SourceNotFound", message="gone", remedy="x")
     wait_for("refusal", lambda: degraded(api, namespace) == "SourceNotFound")
+    alone(api)
     operator.stop()
     operator.start()
     passes = operator.passes()
