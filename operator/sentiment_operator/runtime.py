@@ -86,7 +86,13 @@ class Runtime:
             self.store,
             {
                 KIND: Services(self.store, options.service_image, lambda: self.apis),
-                MODEL_KIND: Models(self.store, options.model_image, lambda: self.apis, self._progress.ask),
+                MODEL_KIND: Models(
+                    self.store,
+                    options.model_image,
+                    lambda: self.apis,
+                    self._progress.ask,
+                    self._cluster.last_warning,
+                ),
             },
             wake=lambda key: self.queue.add(key),
             settle_seconds=options.settle_seconds,

@@ -58,6 +58,10 @@ def told(seen: SeenModel) -> tuple[str, str, str]:
 DONE = ("Complete", "CompletionsReached", "")
 FAILED = ("Failed", "PodFailurePolicy", "container failed with code 1")
 NO_ANSWER: dict[str, Any] = {"reason": "SourceUnavailable", "message": "no answer.", "remedy": "x"}
+EVICTED = {
+    "reason": "Evicted",
+    "message": "Pod ephemeral local storage usage exceeds the total limit of containers 1Gi. ",
+}
 PENDING = {**BOUND, "status": {"phase": "Pending"}}
 
 
@@ -68,6 +72,13 @@ PENDING = {**BOUND, "status": {"phase": "Pending"}}
         (saw(job(), claim=PENDING), "Preparing", "Claim reviews-model waits for its volume", "Progressing"),
         (saw(job(WISH, DONE)), "Prepared", "checked and in the volume", "Ready"),
         (saw(job(), now=LATER), "PodRefused", "kubectl describe job reviews-0a1b2c3d4e", "Degraded"),
+        (saw(job(), warning="exceeded quota: q."), "PodRefused", "exceeded quota: q. Raise the", "Degraded"),
+        (
+            saw(job(), {**ended(137), "status": {**ended(137)["status"], **EVICTED}}),
+            "Retrying",
+            "Evicted: Pod ephemeral local storage usage exceeds the total limit of containers 1Gi. Ask for",
+            "Progressing",
+        ),
         (
             saw(job(), ended(75, **NO_ANSWER)),
             "Retrying",

@@ -279,6 +279,28 @@ def test_a_job_that_can_not_run_is_made_anew_with_a_better_spec(api: Api, namesp
     assert field(api, namespace, "job", job, ".metadata.uid") != uid
 
 
+@pytest.mark.usefixtures("operator")
+def test_a_quota_that_refuses_the_jobs_pod_is_named(api: Api, namespace: str) -> None:
+    api("-n", namespace, "create", "quota", "none", "--hard=pods=0")
+    wait_for("quota", lambda: api.get("-n", namespace, "quota", "none").get("status", {}).get("hard"))
+    model(api, namespace)
+    wait_for("condition", lambda: degraded(api, namespace) == "PodRefused")
+    assert "exceeded quota: none" in message(api, namespace)
+    assert "Raise the quota" in message(api, namespace)
+
+
+@pytest.mark.usefixtures("operator")
+def test_a_job_that_filled_its_volume_tries_again_in_a_larger_one(api: Api, namespace: str) -> None:
+    model(api, namespace, storage={"size": "1Gi"})
+    job = end(api, namespace, 1, phase="Failed", reason="StorageFull", message="no space is left")
+    wait_for("condition", lambda: degraded(api, namespace) == "StorageFull")
+    assert "no space is left. Raise spec.storage.size" in message(api, namespace)
+    uid = field(api, namespace, "job", job, ".metadata.uid")
+    model(api, namespace, storage={"size": "2Gi"})
+    now = partial(field, api, namespace, "job", job, ".metadata.uid")
+    wait_for("another attempt", lambda: now() not in ("", uid))
+
+
 @contextmanager
 def progress_server(address: str, told: dict[str, Any]) -> Iterator[None]:
     """A pod's own server, on an address of its own."""

@@ -27,6 +27,8 @@ _RARE: set[Right] = {
     ("watch", "coordination.k8s.io", "leases"),
     # When a service turns from the bundled model to a SentimentModel.
     ("delete", "", "persistentvolumeclaims"),
+    # While a Job has no pod.
+    ("list", "", "events"),
 }
 USER = f"system:serviceaccount:{NAMESPACE}:{ACCOUNT}"
 _KEDA = {

@@ -99,6 +99,14 @@ class Cluster:
         }
         await self._write("POST", "Event", f"/api/v1/namespaces/{meta['namespace']}/events", event)
 
+    async def last_warning(self, kind: str, namespace: str, name: str) -> str:
+        """What the newest Event of type Warning says about an object; empty when there is none."""
+        fields = {"involvedObject.kind": kind, "involvedObject.name": name, "type": "Warning"}
+        query = [("fieldSelector", ",".join(f"{field}={value}" for field, value in fields.items()))]
+        found = await self._writes.call("GET", "Event", f"/api/v1/namespaces/{namespace}/events", query=query)
+        events = sorted(found["items"], key=lambda event: int(event["metadata"]["resourceVersion"]))
+        return str(events[-1].get("message", "")) if events else ""
+
     async def pages(
         self, kind: Kind, namespace: str | None, label_selector: str
     ) -> AsyncIterator[tuple[list[Manifest], str]]:

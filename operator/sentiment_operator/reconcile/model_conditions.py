@@ -30,6 +30,11 @@ from .remedies import REMEDIES
 
 # So long a Job may take to make its pod.
 _POD_SECONDS = 30
+# The kubelet's own evictions; a drain deletes the pod.
+_EVICTED = (
+    "Ask for what it needs in spec.job.resources.requests, so that it gets a node with room; where it went "
+    "over its own limit, raise spec.job.resources.limits."
+)
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,8 @@ class SeenModel(Seen):
     # The package that the volume holds for services.
     package: Manifest | None = None
     live: Live | None = None
+    # The last Event of type Warning about a Job that has no pod.
+    warning: str = ""
     consumers: tuple[str, ...] = ()
     needs_image_volumes: bool = False
     now: str = ""
@@ -100,23 +107,31 @@ def pod_cannot_start(seen: SeenModel) -> Finding | None:
 
 
 def pod_refused(seen: SeenModel) -> Finding | None:
-    """The Job makes no pod: it says so in Events only."""
+    """The Job makes no pod: a quota, an admission policy or a missing service account."""
     if not seen.job or seen.pods or complete(seen.job):
         return None
+    name = seen.job["metadata"]["name"]
+    if seen.warning:
+        return Finding(
+            "PodRefused",
+            f"Job {name} has no pod: {seen.warning.rstrip('.')}. Raise the quota, lower spec.job.resources, "
+            "or change what refuses it; the Job then goes on by itself.",
+        )
     made = datetime.fromisoformat(seen.job["metadata"]["creationTimestamp"])
     if (datetime.fromisoformat(seen.now) - made).total_seconds() < _POD_SECONDS:
         return None
-    name = seen.job["metadata"]["name"]
     return Finding(
         "PodRefused",
-        f"Job {name} has no pod: a quota or an admission policy refuses it, and "
-        f"`kubectl describe job {name}` says which.",
+        f"Job {name} has no pod, and no Event says why: `kubectl describe job {name}` has more.",
     )
 
 
 def attempt_failed(seen: SeenModel) -> Finding | None:
     """How the newest pod ended, if it ended badly."""
     for pod in newest_first(seen.pods)[:1]:
+        if pod.get("status", {}).get("reason") == "Evicted":
+            told = pod["status"].get("message") or "The node was short of something."
+            return Finding("Evicted", f"{told.strip().rstrip('.')}. {_EVICTED}")
         if ended := _ended(pod):
             report = report_of(pod)
             if "reason" in report:

@@ -1,9 +1,11 @@
 """SentimentModels: what a pass knows of one."""
 
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ..api.v1alpha1 import Owner, SentimentModelSpec
+from ..cluster.http import ApiError
 from ..render import Children, ModelSurroundings, render_model
 from ..render.job import job_name
 from ..render.model import complete, volume_missing, wanted_package
@@ -15,6 +17,7 @@ from .ownership import is_ours
 from .store import Store, packages_of
 
 Manifest = dict[str, Any]
+log = logging.getLogger(__name__)
 _JOB_LABEL = "batch.kubernetes.io/job-name"
 PROGRESS_SECONDS = 5.0
 
@@ -28,12 +31,16 @@ class Models:
         image: str,
         apis: Callable[[], frozenset[str]],
         ask: Callable[[str], Awaitable[tuple[str, int] | None]],
+        last_warning: Callable[[str, str, str], Awaitable[str]],
     ) -> None:
-        """image: of Jobs whose spec names none; ask: (phase, percent) from the pod at an address, or None."""
+        """image: of Jobs whose spec names none; ask: (phase, percent) from the pod at an address, or None;
+        last_warning: of the Events about an object, by kind, namespace and name.
+        """
         self._store = store
         self._image = image
         self._apis = apis
         self._ask = ask
+        self._last_warning = last_warning
 
     def parse(self, spec: Manifest) -> SentimentModelSpec:
         """The typed spec; raises ValidationError."""
@@ -67,6 +74,7 @@ class Models:
             wish=wish,
             package=self._package(owner, wish, wanted),
             live=await self._live(job, pods),
+            warning=await self._warning(job, pods),
             consumers=tuple(
                 service["metadata"]["name"]
                 for service in self._store.consumers((owner.kind, owner.namespace, owner.name))
@@ -147,6 +155,17 @@ class Models:
         addresses = [status["podIP"] for status in running if status.get("podIP")]
         told = await self._ask(addresses[0]) if addresses else None
         return Live(*told) if told else None
+
+    async def _warning(self, job: Manifest | None, pods: list[Manifest]) -> str:
+        """Why the Job makes no pod. Its controller says so in an Event and nowhere else."""
+        if pods or not job or not _at_work(job):
+            return ""
+        meta = job["metadata"]
+        try:
+            return await self._last_warning("Job", meta["namespace"], meta["name"])
+        except ApiError as error:  # the rest of the status does without it
+            log.warning("no Events about Job %s/%s: %s", meta["namespace"], meta["name"], error)
+            return ""
 
 
 def _at_work(job: Manifest) -> bool:

@@ -57,7 +57,8 @@ def job(
     """The Job; keep: packages beside the wanted one that stay in the volume."""
     template = _template(owner, spec, image, wish)
     deadline = spec.job.deadline_seconds
-    mark = {TEMPLATE: _digest([template, deadline])}
+    # The size: a Job that failed in a full volume is worth another attempt in a larger one.
+    mark = {TEMPLATE: _digest([template, deadline, spec.storage.size])}
     template["spec"]["containers"][0]["args"] += ["--sweep"] + [f"--keep={one}" for one in sorted(keep)]
     return {
         "apiVersion": "batch/v1",
