@@ -1,5 +1,6 @@
 """A model is prepared once on the real node, survives an eviction, and is shared by services."""
 
+import json
 from functools import partial
 from typing import Any
 
@@ -20,14 +21,29 @@ JOB = {"resources": {"requests": {"cpu": "100m", "memory": "128Mi"}}}
 PRAISE, SLATING = "价格实惠，性价比高", "客服完全不理人，差评"
 
 
-def model(cluster: Cluster, namespace: str, source: dict[str, Any]) -> None:
-    spec = {"source": source, "storage": {"size": "200Mi"}, "job": JOB}
-    made = {"apiVersion": API, "kind": "SentimentModel", "metadata": {"name": "m"}, "spec": spec}
+# By the v2 path, so that the request says nothing of the model in its body.
+ASK_BOTH = f"""
+import json, urllib.request
+def call(path, body=None):
+    data = body and json.dumps(body).encode()
+    request = urllib.request.Request("http://both:7860/" + path, data, {{"Content-Type": "application/json"}})
+    return urllib.request.urlopen(request, timeout=30).read().decode()
+texts = {{"name": "text", "shape": [2], "datatype": "BYTES", "data": {[PRAISE, SLATING]!r}}}
+asked = {{"inputs": [texts], "outputs": [{{"name": "english_label"}}]}}
+told = json.loads(call("v2/models/other/infer", asked))["outputs"][0]["data"]
+lines = [line for line in call("metrics").splitlines() if line.startswith("structbert_model_loaded{{")]
+print(json.dumps([told, *lines]))
+"""
+
+
+def model(cluster: Cluster, namespace: str, source: dict[str, Any], name: str = "m", **storage: str) -> None:
+    spec = {"source": source, "storage": {"size": "200Mi", **storage}, "job": JOB}
+    made = {"apiVersion": API, "kind": "SentimentModel", "metadata": {"name": name}, "spec": spec}
     cluster.apply(made, namespace)
 
 
-def service(cluster: Cluster, namespace: str, name: str) -> None:
-    spec = {"model": {"modelRef": {"name": "m"}}}
+def service(cluster: Cluster, namespace: str, name: str, **spec: Any) -> None:
+    spec = spec or {"model": {"modelRef": {"name": "m"}}}
     made = {"apiVersion": API, "kind": "SentimentService", "metadata": {"name": name}, "spec": spec}
     cluster.apply(made, namespace)
 
@@ -60,6 +76,9 @@ def test_one_preparation_serves_two_services(cluster: Cluster, namespace: str) -
     client_pod(cluster, namespace)
     service(cluster, namespace, "one")
     model(cluster, namespace, {"http": {"url": f"{url}/m.tar"}})
+    # In a volume that any node can mount: the other one may be bound to either of them.
+    anywhere = {"accessMode": "ReadWriteMany", "storageClassName": "shared"}
+    model(cluster, namespace, {"bundled": {}}, "n", **anywhere)
 
     # Half has come, and the status says so; then the Job's pod is evicted.
     wait_for("progress", lambda: status(cluster, namespace).get("progress", 0) > 10)
@@ -77,7 +96,7 @@ def test_one_preparation_serves_two_services(cluster: Cluster, namespace: str) -
     wait_ready(cluster, namespace, "two", quiet)
     assert answers(cluster, namespace, "two") == ["积极", "消极"]
     assert sent(cluster, namespace, url)[2] == requests
-    [job] = cluster.get("-n", namespace, "jobs")["items"]
+    [job] = cluster.get("-n", namespace, "jobs", "-l", "app.kubernetes.io/instance=m")["items"]
     wait_for("consumers", lambda: status(cluster, namespace).get("usedBy") == ["one", "two"])
     first = status(cluster, namespace)["package"]
     assert job["metadata"]["name"] == f"m-{first['path']}"
@@ -87,6 +106,20 @@ def test_one_preparation_serves_two_services(cluster: Cluster, namespace: str) -
     exec_in = ["-n", namespace, "exec", "deployment/one", "-c", "server", "--"]
     with pytest.raises(ClusterError, match="Read-only file system"):
         cluster.kubectl(*exec_in, "/app/bin/python", "-c", "open('/models/x', 'w')")
+
+    # One service of both, each in a volume of its own: chosen by name, loaded when asked.
+    named = [{"name": "first", "modelRef": {"name": "m"}}, {"name": "other", "modelRef": {"name": "n"}}]
+    service(cluster, namespace, "both", models=named)
+    wait_ready(cluster, namespace, "both", quiet)
+    assert json.loads(run_python(cluster, namespace, ASK_BOTH)) == [
+        ["Positive", "Negative"],
+        'structbert_model_loaded{model="first"} 0.0',
+        'structbert_model_loaded{model="other"} 1.0',
+    ]
+    assert "first,other" in cluster.kubectl("-n", namespace, "get", "ssvc", "both")
+    cluster.kubectl("-n", namespace, "delete", "ssvc", "both")
+    its_pods = ["-n", namespace, "get", "pods", "-l", "app.kubernetes.io/instance=both", "-o", "name"]
+    wait_for("the end of its pods", lambda: not cluster.kubectl(*its_pods).strip())
 
     # A bad one leaves the old one serving, and both say why.
     pods = uids(cluster, namespace)
