@@ -50,7 +50,7 @@ def test_a_service_without_nodes_is_explained(kubectl: Kubectl, api: Api, namesp
     assert told.returncode == 1, told.stderr
     assert f"{namespace}/reviews  ✗ not as asked for" in told.stdout
     assert "ModelNotFound  (Degraded)" in told.stdout
-    assert "remedy: Create it, or remove the reference to serve the bundled model." in told.stdout
+    assert "remedy: Create it, or remove the reference." in told.stdout
 
     status = kubectl("sentiment", "status", "reviews", "-n", namespace)
     assert status.returncode == 0, status.stderr
