@@ -142,10 +142,17 @@ class Models:
         return package_in(owner, claim["metadata"]["uid"], wish, self._jobs(owner), pods, previous)
 
     def _used(self, owner: Owner) -> frozenset[str]:
-        """Packages that are mounted, or are about to be, also by services that no longer name the model."""
+        """Packages that are mounted, or are about to be, also by services that no longer name the model.
+
+        Not what the model's own Jobs left: their pods bear the same label.
+        """
         key = (owner.kind, owner.namespace, owner.name)
         users = [obj for kind in ("Pod", "Deployment") for obj in self._store.of(key, kind)]
-        mounted = (packages_of(obj).get(owner.name) for obj in users)
+        mounted = (
+            packages_of(obj).get(owner.name)
+            for obj in users
+            if _JOB_LABEL not in obj["metadata"].get("labels", {})
+        )
         return frozenset(package for package in mounted if package)
 
     async def _live(self, job: Manifest | None, pods: list[Manifest]) -> Live | None:
