@@ -10,6 +10,7 @@ import pytest
 
 from .provider import Cluster
 from .test_slice import apply_sample
+from .wait import wait_for
 
 pytestmark = pytest.mark.e2e
 
@@ -47,9 +48,11 @@ def test_the_plugin_shows_and_asks_a_service(cluster: Cluster, namespace: str) -
     assert re.search(r"^[1-9]\d* answers/s through the API server: median \d+ ms", measured)
     assert "of which inside the service: " in measured
 
-    top = sentiment("top", "reviews", "--seconds", "1")
     # metrics-server needs a while before it knows a new pod.
-    assert re.search(r"^reviews-\S+ +(\d+m|–) +(\d+ MB|–) +[\d.]+ +[\d.]+ ", top, re.M)
+    selected = ["-n", namespace, "pods.metrics.k8s.io", "-l", "app.kubernetes.io/instance=reviews"]
+    wait_for("what the pod uses", lambda: cluster.get(*selected)["items"], 90)
+    top = sentiment("top", "reviews", "--seconds", "1")
+    assert re.search(r"^reviews-\S+ +\d+m +\d+ MB +[\d.]+ +[\d.]+ ", top, re.M)
     logs = sentiment("logs", "reviews", "--tail", "1000")
     assert re.search(
         r"^\[pod/reviews-\S+\] \d\d:\d\d:\d\d\.\d{3} INFO    request .*sentiment=消极", logs, re.M

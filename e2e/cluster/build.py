@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import ClusterError
-from .paths import NODE_MODULE, cache_home, content_key
+from .paths import NODE_MODULE, alone, cache_home, content_key
 from .progress import step
 from .shell import run
 
@@ -61,6 +61,12 @@ def bin_dir() -> Path:
 def build(programs: tuple[Program, ...]) -> Path:
     """Build what is missing and return the folder. Raises ClusterError when Go is missing or fails."""
     target = bin_dir()
+    with alone("bin"):
+        _build_missing(programs, target)
+    return target
+
+
+def _build_missing(programs: tuple[Program, ...], target: Path) -> None:
     missing = [program for program in programs if not (target / program.name).exists()]
     if missing:
         if shutil.which("go") is None:
@@ -73,7 +79,6 @@ def build(programs: tuple[Program, ...]) -> Path:
     for link in LINKS:
         if not (target / link).is_symlink():
             (target / link).symlink_to("node")
-    return target
 
 
 def _build_one(program: Program, target: Path) -> None:

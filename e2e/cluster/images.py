@@ -5,7 +5,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from .paths import REPO, cache_home, content_key
+from .paths import REPO, alone, cache_home, content_key
 from .progress import step
 from .shell import run
 
@@ -89,22 +89,19 @@ def _archive(name: str, key: str) -> Path:
 
 
 def _push(image: str, reference: str, archive: Path) -> None:
-    # Of this process alone: another one may build the same image for a cluster of its own.
-    part = archive.with_suffix(f".{os.getpid()}.part")
-    try:
-        buildah(
-            "push",
-            "--disable-compression",
-            image,
-            f"docker-archive:{part}:{reference}",
-            what=f"exporting {reference}",
-        )
-        part.rename(archive)
-    finally:
-        part.unlink(missing_ok=True)
+    part = archive.with_suffix(".part")
+    part.unlink(missing_ok=True)
+    buildah(
+        "push",
+        "--disable-compression",
+        image,
+        f"docker-archive:{part}:{reference}",
+        what=f"exporting {reference}",
+    )
+    part.rename(archive)
 
 
-def ensure_base() -> None:
+def _ensure_base() -> None:
     """Make the Debian base image once."""
     key = content_key(_SUITE, _BASE_PACKAGES)
     mark = cache_home() / "buildah" / f"base-{key}"
@@ -137,6 +134,11 @@ def ensure_base() -> None:
 
 def build_static_image(name: str, binary: Path) -> Path:
     """An image that holds one static program and nothing else."""
+    with alone("images"):
+        return _static_image(name, binary)
+
+
+def _static_image(name: str, binary: Path) -> Path:
     archive = _archive(name, content_key(binary))
     if not archive.exists():
         with step(f"building image {name}"):
@@ -156,29 +158,32 @@ def build_pause_image(binaries: Path) -> Path:
 
 def build_addon_images(binaries: Path) -> list[Path]:
     """Images of the cluster's add-ons, and the base that the volume provisioner's helper pods run."""
-    ensure_base()
-    base = _archive("base", content_key(_SUITE, _BASE_PACKAGES))
-    if not base.exists():
-        with step("exporting the base image"):
-            _push(BASE, "docker.io/sentiment-operator/base:1", base)
-    names = ("coredns", "metrics-server", "local-path-provisioner")
-    return [base, *(build_static_image(name, binaries / name) for name in names)]
+    with alone("images"):
+        _ensure_base()
+        base = _archive("base", content_key(_SUITE, _BASE_PACKAGES))
+        if not base.exists():
+            with step("exporting the base image"):
+                _push(BASE, "docker.io/sentiment-operator/base:1", base)
+        names = ("coredns", "metrics-server", "local-path-provisioner")
+        return [base, *(_static_image(name, binaries / name) for name in names)]
 
 
 def build_product_images() -> list[Path]:
     """Build the service and operator images from their own Dockerfiles, when their content changed."""
-    ensure_base()
-    archives = []
-    for image in PRODUCT:
-        archive = _archive(image.name, image.key())
-        if not archive.exists():
-            with step(f"building image {image.name}"):
-                bundle = Path("/etc/ssl/certs/ca-certificates.crt")
-                volume = ["-v", f"{bundle}:{bundle}:ro"] if bundle.exists() else []
-                options = ["--layers", "--isolation=chroot", "--format=docker", *volume]
-                given = [f"--build-arg={one}" for one in (f"BASE_IMAGE={BASE}", *image.arguments)]
-                names = [*given, "-f", image.dockerfile, "-t", image.reference]
-                buildah("bud", *options, *names, ".", what=f"building image {image.name}")
-                _push(image.reference, image.reference, archive)
-        archives.append(archive)
-    return archives
+    with alone("images"):
+        _ensure_base()
+        return [_product_image(image) for image in PRODUCT]
+
+
+def _product_image(image: Image) -> Path:
+    archive = _archive(image.name, image.key())
+    if not archive.exists():
+        with step(f"building image {image.name}"):
+            bundle = Path("/etc/ssl/certs/ca-certificates.crt")
+            volume = ["-v", f"{bundle}:{bundle}:ro"] if bundle.exists() else []
+            options = ["--layers", "--isolation=chroot", "--format=docker", *volume]
+            given = [f"--build-arg={one}" for one in (f"BASE_IMAGE={BASE}", *image.arguments)]
+            names = [*given, "-f", image.dockerfile, "-t", image.reference]
+            buildah("bud", *options, *names, ".", what=f"building image {image.name}")
+            _push(image.reference, image.reference, archive)
+    return archive

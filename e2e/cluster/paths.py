@@ -1,7 +1,10 @@
 """Where things lie: caches keyed by content, and one folder per running cluster."""
 
+import fcntl
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +19,14 @@ def cache_home() -> Path:
     home = Path(base) / "sentiment-operator"
     home.mkdir(parents=True, exist_ok=True)
     return home
+
+
+@contextmanager
+def alone(what: str) -> Iterator[None]:
+    """Keep other processes from making the same in the cache meanwhile."""
+    with (cache_home() / f".{what}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def content_key(*parts: Path | str) -> str:

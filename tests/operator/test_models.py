@@ -205,6 +205,15 @@ def test_a_service_is_rolled_only_when_the_new_package_passed(api: Api, namespac
     [newest] = set(jobs(api, namespace)) - {failed}
     arguments = field(api, namespace, "job", newest, ".spec.template.spec.containers[0].args")
     assert set(re.findall("--keep=([0-9a-f]+)", arguments)) == {first, failed.removeprefix("m-")}
+    # What a refused preparation left is not in use, though its pod is still there.
+    end(api, namespace, 1, phase="Failed", **refused)
+    wait_for("refusal", lambda: degraded(api, namespace) == "QualityGateFailed")
+    model(api, namespace, precision="int8")
+    wait_for("fourth job", lambda: status(api, namespace)["job"] not in ("", newest))
+    arguments = field(
+        api, namespace, "job", status(api, namespace)["job"], ".spec.template.spec.containers[0].args"
+    )
+    assert set(re.findall("--keep=([0-9a-f]+)", arguments)) == {first, failed.removeprefix("m-")}
     # Back to what is in the volume: nothing runs, and the Job that is no longer wanted goes.
     model(api, namespace, precision="fp32")
     wait_for("old wish", lambda: reason(api, namespace) == "Prepared")

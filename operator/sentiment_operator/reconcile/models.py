@@ -151,7 +151,7 @@ class Models:
         mounted = (
             packages_of(obj).get(owner.name)
             for obj in users
-            if _JOB_LABEL not in obj["metadata"].get("labels", {})
+            if _JOB_LABEL not in (obj["metadata"].get("labels") or {})
         )
         return frozenset(package for package in mounted if package)
 

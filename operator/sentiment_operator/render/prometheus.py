@@ -41,10 +41,14 @@ def failures(owner: Owner, window: str = "5m") -> str:
     return f"(sum(rate({failed}[{window}])) or vector(0)) / (sum(rate({every}[{window}])) > 0)"
 
 
+def record(window: str) -> str:
+    """The name under which a recording rule keeps `failures`."""
+    return f"sentimentservice:request_failures:ratio_rate{window}"
+
+
 def recorded(owner: Owner, window: str) -> str:
     """`failures` as its recording rule keeps it."""
-    name = f"sentimentservice:request_failures:ratio_rate{window}"
-    return f'{name}{{namespace="{owner.namespace}",sentimentservice="{owner.name}"}}'
+    return f'{record(window)}{{namespace="{owner.namespace}",sentimentservice="{owner.name}"}}'
 
 
 def latency(owner: Owner, quantile: float, window: str = "5m") -> str:

@@ -7,7 +7,7 @@ from ..api.quantity import amount
 from ..api.v1alpha1 import Owner, SentimentServiceSpec
 from ..api.v1alpha1.monitoring import PrometheusRule, Thresholds
 from .metadata import metadata
-from .prometheus import BURNS, Burn, cpu, failures, latency, memory, recorded, series
+from .prometheus import BURNS, Burn, cpu, failures, latency, memory, record, recorded, series
 from .surroundings import Surroundings
 
 # Fewer requests than this in the day to compare with say nothing about a fall.
@@ -152,7 +152,7 @@ def _records(owner: Owner) -> list[Rule]:
     """The share of failed requests over each window, computed once for alerts and dashboards."""
     return [
         {
-            "record": recorded(owner, window).split("{")[0],
+            "record": record(window),
             "expr": failures(owner, window),
             "labels": {"namespace": owner.namespace, "sentimentservice": owner.name},
         }
