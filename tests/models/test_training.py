@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch  # type: ignore[import-not-found, unused-ignore]
+from hypothesis import given
+from hypothesis import strategies as st
 from sentiment_models import export, runtime, wide
 from sentiment_models.encoder import Encoder, EncoderConfig, begin
 from sentiment_models.pretrained import Pretrained
+from sentiment_models.tokenizer import SPECIAL
 from sentiment_models.wide import WideAndDeep
 
 pytestmark = pytest.mark.models
 
+# One to three of five characters each; the last two ids are twins of 7 and 8.
+CHARS = "好坏不很\0"
+PIECES = (
+    *SPECIAL,
+    *("".join(CHARS[(7 * row + row // 5 * place) % 4] for place in range(1 + row % 3)) for row in range(4, 120)),
+    "齊",
+    "齒",
+)
 ROWS = (*range(120), 7, 8)
 CONFIG = EncoderConfig(ROWS, hidden=32, layers=2, heads=2, feed_forward=48, positions=64)
+# All grams there can be; few enough that no two want one place in the table.
+WEIGHTS = {
+    "".join(gram): 1.0 - 2.0 * (number % 3)
+    for size in (1, 2, 3)
+    for number, gram in enumerate(itertools.product(CHARS, repeat=size))
+}
+PART = wide.Wide(PIECES, ROWS, WEIGHTS)
 GOOD, BAD = [0, 10, 11, 2], [0, 20, 21, 2]
 
 
@@ -33,7 +52,7 @@ def source() -> Pretrained:
 
 
 def linear() -> wide.Wide:
-    return wide.fit(ROWS, [GOOD, BAD] * 30, np.array([1, 0] * 30))
+    return wide.fit(PIECES, ROWS, [GOOD, BAD] * 30, np.array([1, 0] * 30))
 
 
 def odds(part: wide.Wide, *rows: list[int]) -> list[float]:
@@ -79,6 +98,14 @@ def test_the_wide_part_learns_and_adds_up() -> None:
     with torch.no_grad():
         part.scale.fill_(2.0)
     assert odds(part, GOOD)[0] == pytest.approx(2 * good, rel=1e-5)
+
+
+@given(st.lists(st.integers(4, 121), min_size=1, max_size=30))
+def test_the_wide_part_is_the_sum_of_its_grams(tokens: list[int]) -> None:
+    row = [0, *tokens, 2]
+    text = "".join(wide.spell(PIECES)[ROWS[token]] for token in row)
+    expected = sum(WEIGHTS.get(gram, 0.0) for gram in wide.grams(text)) * (len(text) / 50) ** -0.25
+    assert odds(PART, row)[0] == pytest.approx(expected, rel=0.01, abs=0.02)
 
 
 def test_conversion_keeps_the_logits_and_a_wrong_one_is_refused(tmp_path: Path) -> None:
