@@ -1,9 +1,9 @@
 """The wide part: NB-SVM over one to three characters, inside the model's own graph.
 
 Wang and Manning, "Baselines and Bigrams" (2012). It knows what the encoder forgets: rare phrases seen a few
-times. The graph is given tokens, so what lies inside a token is one weight of the token, and only the pairs and
-triples of characters that reach over a token's edge are looked up, by hash. They are counted, not marked as
-present: that is no worse here, and needs no comparison of every one with every other.
+times. The graph is given tokens, so what lies inside a token is one weight of the token, and only the pairs
+and triples of characters that reach over a token's edge are looked up, by hash. They are counted, not marked
+as present: that is no worse here, and needs no comparison of every one with every other.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ PENALTY = 0.1
 KEPT = 30_000
 # Of the table that they are looked up in. A row holds a check, so that an unknown gram seldom finds a weight.
 SLOTS = 1 << 16
-# A gram's hash is the sum of an addend for each character, below 2**24: exact in the 32-bit floats that OpenVINO
-# may choose for integer arithmetic. A multiplicative hash is not.
+# A gram's hash is the sum of an addend for each character, below 2**24: exact in the 32-bit floats that
+# OpenVINO may choose for integer arithmetic. A multiplicative hash is not.
 _ADDEND = 1 << 22
 # A text's odds are divided by (characters / 50) to this power: in a long text each word says less.
 LENGTH_POWER = 0.25

@@ -22,7 +22,10 @@ pytestmark = pytest.mark.models
 CHARS = "好坏不很\0"
 PIECES = (
     *SPECIAL,
-    *("".join(CHARS[(7 * row + row // 5 * place) % 4] for place in range(1 + row % 3)) for row in range(4, 120)),
+    *(
+        "".join(CHARS[(7 * row + row // 5 * place) % 4] for place in range(1 + row % 3))
+        for row in range(4, 120)
+    ),
     "齊",
     "齒",
 )
