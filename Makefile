@@ -5,6 +5,7 @@ TORCH_ENV := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/sentiment-operator/env-torch
 NAME ?= dev
 NODES ?= 1
 INGRESS ?=
+MONITORING ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-down test test-unit test-api test-web test-torch test-models e2e bench campaign lint generate model images cluster-up cluster-down
@@ -64,8 +65,8 @@ model: ## train the bundled model again (its tests first) and report its figures
 images: ## build the product's images and load them into the cluster
 	@$(RUN) python -m e2e.cluster --name $(NAME) images
 
-cluster-up: ## start the embedded cluster (NAME=dev, NODES=1, INGRESS=1: with Traefik)
-	@$(RUN) python -m e2e.cluster --name $(NAME) up --nodes $(NODES) $(if $(INGRESS),--ingress)
+cluster-up: ## start the embedded cluster (NAME=dev, NODES=1, INGRESS=1: with Traefik; MONITORING=1: with Prometheus)
+	@$(RUN) python -m e2e.cluster --name $(NAME) up --nodes $(NODES) $(if $(INGRESS),--ingress) $(if $(MONITORING),--monitoring)
 
 cluster-down: ## end it and remove every trace
 	@$(RUN) python -m e2e.cluster --name $(NAME) down

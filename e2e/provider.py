@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .cluster import build, embedded, images, ingress
+from .cluster import build, embedded, images, ingress, monitoring
 from .cluster.errors import ClusterError
 from .cluster.paths import REPO, ClusterPaths, cache_home
 from .cluster.progress import step
@@ -46,7 +46,7 @@ class Cluster:
 
 def tool(name: str, program: build.Program) -> str:
     """A program of the machine's own, else the one that the cluster's module builds."""
-    return shutil.which(name) or str(build.build((program,)) / name)
+    return shutil.which(name) or str(build.build_node((program,)) / name)
 
 
 def _docker_answers() -> bool:
@@ -77,6 +77,14 @@ def add_ingress(cluster: Cluster) -> None:
         image = ingress.OWN_IMAGE
         embedded.load_images(ClusterPaths(cluster.name), [ingress.build_image()])
     ingress.install_ingress(cluster.kubectl_start, image)
+
+
+def add_monitoring(cluster: Cluster) -> None:
+    """Install the Prometheus operator with a Prometheus and an Alertmanager."""
+    own = cluster.kind == "embedded"
+    if own:
+        embedded.load_images(ClusterPaths(cluster.name), monitoring.build_images())
+    monitoring.install(cluster.kubectl_start, own_images=own)
 
 
 def close_cluster(name: str) -> None:

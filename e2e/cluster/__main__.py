@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 
-from . import embedded, images, ingress
+from . import embedded, images, ingress, monitoring
 from .errors import ClusterError
 from .node_config import Node
 from .paths import ClusterPaths
@@ -20,6 +20,7 @@ def main() -> int:
     up = commands.add_parser("up", help="start the cluster, or find it running")
     up.add_argument("--nodes", type=int, default=1, help="number of nodes (1)")
     up.add_argument("--ingress", action="store_true", help="with Traefik and the Gateway API")
+    up.add_argument("--monitoring", action="store_true", help="with Prometheus, Alertmanager, their operator")
     commands.add_parser("down", help="end the cluster and remove every trace of it")
     commands.add_parser("kubeconfig", help="print the path of the kubeconfig")
     commands.add_parser("images", help="build the product's images and load them into the cluster")
@@ -35,6 +36,9 @@ def main() -> int:
                 if arguments.ingress:
                     embedded.load_images(paths, [ingress.build_image()])
                     ingress.install_ingress(embedded.kubectl(paths), ingress.OWN_IMAGE)
+                if arguments.monitoring:
+                    embedded.load_images(paths, monitoring.build_images())
+                    monitoring.install(embedded.kubectl(paths), own_images=True)
                 console.print(f"Cluster [bold]{arguments.name}[/bold] runs. To use it:")
                 print(f"export KUBECONFIG={paths.kubeconfig} PATH={paths.root / 'bin'}:$PATH")
             case "down":

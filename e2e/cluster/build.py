@@ -54,19 +54,33 @@ LINKS = (
 
 
 def bin_dir() -> Path:
-    """The folder of built programs for this module's exact content."""
+    """The folder of the node's built programs, for its module's exact content."""
     return cache_home() / "bin" / content_key(NODE_MODULE, repr(NODE))
 
 
-def build(programs: tuple[Program, ...]) -> Path:
-    """Build what is missing and return the folder. Raises ClusterError when Go is missing or fails."""
-    target = bin_dir()
-    with alone("bin"):
-        _build_missing(programs, target)
+def build_node(programs: tuple[Program, ...]) -> Path:
+    """Build what is missing of the node's programs; the folder, in which kubectl and others are too."""
+    target = _build(programs, NODE_MODULE, bin_dir())
+    for link in LINKS:
+        if not (target / link).is_symlink():
+            (target / link).symlink_to("node")
     return target
 
 
-def _build_missing(programs: tuple[Program, ...], target: Path) -> None:
+def build_module(programs: tuple[Program, ...], module: Path) -> Path:
+    """Build what is missing of another Go module's programs; the folder."""
+    pins = [module / name for name in ("go.mod", "go.sum")]
+    return _build(programs, module, cache_home() / "bin" / content_key(*pins, repr(programs)))
+
+
+def _build(programs: tuple[Program, ...], module: Path, target: Path) -> Path:
+    """Raises ClusterError when Go is missing or fails."""
+    with alone("bin"):
+        _build_missing(programs, module, target)
+    return target
+
+
+def _build_missing(programs: tuple[Program, ...], module: Path, target: Path) -> None:
     missing = [program for program in programs if not (target / program.name).exists()]
     if missing:
         if shutil.which("go") is None:
@@ -75,20 +89,17 @@ def _build_missing(programs: tuple[Program, ...], target: Path) -> None:
             )
         target.mkdir(parents=True, exist_ok=True)
         for program in missing:
-            _build_one(program, target)
-    for link in LINKS:
-        if not (target / link).is_symlink():
-            (target / link).symlink_to("node")
+            _build_one(program, module, target)
 
 
-def _build_one(program: Program, target: Path) -> None:
+def _build_one(program: Program, module: Path, target: Path) -> None:
     env = os.environ | {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -buildvcs=false"}
     tags = ["-tags", program.tags] if program.tags else []
     with step(f"building {program.name}") as update:
         update("downloading modules")
         packages = len(
             run(
-                ["go", "list", "-deps", *tags, program.package], what="go list", cwd=NODE_MODULE, env=env
+                ["go", "list", "-deps", *tags, program.package], what="go list", cwd=module, env=env
             ).splitlines()
         )
         part = target / f".{program.name}.part"
@@ -104,7 +115,7 @@ def _build_one(program: Program, target: Path) -> None:
             program.package,
         ]
         with subprocess.Popen(
-            command, cwd=NODE_MODULE, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command, cwd=module, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         ) as process:
             assert process.stdout is not None
             compiled: list[str] = []

@@ -73,7 +73,7 @@ def up(name: str, nodes: int = 1) -> ClusterPaths:
         return paths
     check_host()
     ensure_packages(NODE_PACKAGES)
-    binaries = build.build(build.NODE)
+    binaries = build.build_node(build.NODE)
     addon_archives = images.build_addon_images(binaries)
     down(name)
     with step(f"starting Kubernetes (cluster {name})") as update:
@@ -232,7 +232,7 @@ def _remove_cgroups(name: str) -> None:
 @contextmanager
 def control_plane(folder_name: str) -> Iterator[ClusterPaths]:
     """etcd, API server and controller manager on free loopback ports: no node, no root, seconds to start."""
-    binaries = build.build(build.CONTROL_PLANE)
+    binaries = build.build_node(build.CONTROL_PLANE)
     paths = ClusterPaths(folder_name)
     if paths.root.exists():
         shutil.rmtree(paths.root)

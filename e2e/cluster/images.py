@@ -139,12 +139,13 @@ def build_static_image(name: str, binary: Path) -> Path:
 
 
 def _static_image(name: str, binary: Path) -> Path:
-    archive = _archive(name, content_key(binary))
+    path = f"/bin/{name}"  # the Prometheus operator names its reloader by it
+    archive = _archive(name, content_key(path, binary))
     if not archive.exists():
         with step(f"building image {name}"):
             container = buildah("from", "scratch", what="buildah from").strip()
-            buildah("copy", container, binary, f"/{name}", what="buildah copy")
-            buildah("config", "--entrypoint", f'["/{name}"]', container, what="buildah config")
+            buildah("copy", container, binary, path, what="buildah copy")
+            buildah("config", "--entrypoint", f'["{path}"]', container, what="buildah config")
             image = f"localhost/sentiment-operator/{name}:1"
             buildah("commit", "--rm", container, image, what="buildah commit")
             _push(image, f"docker.io/sentiment-operator/{name}:1", archive)

@@ -10,7 +10,7 @@ import pytest
 from sentiment_operator.api.v1alpha1 import SentimentServiceSpec
 from sentiment_operator.render.prometheus_rule import groups
 
-from e2e.prometheus import programs
+from e2e.cluster.debian import unpacked
 
 from .conftest import ROOT
 from .objects import OWNER
@@ -216,9 +216,8 @@ def test_an_alert_fires(case: Case, tmp_path: Path) -> None:
     (tmp_path / "rules.yml").write_text(json.dumps({"groups": case.groups()}))
     file = tmp_path / "test.yml"
     file.write_text(json.dumps(case.promtool()))
-    done = subprocess.run(
-        [programs() / "promtool", "test", "rules", file], capture_output=True, text=True, check=False
-    )
+    command = [str(unpacked("prometheus") / "promtool"), "test", "rules", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

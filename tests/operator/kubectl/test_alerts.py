@@ -13,7 +13,7 @@ from sentiment_operator.kubectl.alerts import about
 from sentiment_operator.kubectl.kube import Target
 from sentiment_operator.render.prometheus_rule import groups
 
-from e2e.prometheus import programs
+from e2e.cluster.debian import unpacked
 from tests.operator.conftest import wait_for
 
 SPEC = SentimentServiceSpec.model_validate({"monitoring": {"prometheusRule": {}}})
@@ -32,7 +32,7 @@ def test_alerts_that_fire_for_this_service(tmp_path: Path) -> None:
     (tmp_path / "prometheus.yaml").write_text(yaml.safe_dump({"rule_files": ["rules.yaml"]}))
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = f"127.0.0.1:{free.getsockname()[1]}"
-    command = [str(programs() / "prometheus"), f"--config.file={tmp_path / 'prometheus.yaml'}",
+    command = [str(unpacked("prometheus") / "prometheus"), f"--config.file={tmp_path / 'prometheus.yaml'}",
                f"--storage.tsdb.path={tmp_path / 'data'}", f"--web.listen-address={address}"]  # fmt: skip
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         try:
