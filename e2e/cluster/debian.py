@@ -12,10 +12,10 @@ from .progress import step
 from .shell import run
 
 
-def unpacked(package: str) -> Path:
-    """The package's /usr/bin; fetched with apt when it is not there."""
+def unpacked(package: str, programs: str = "usr/bin") -> Path:
+    """The package's folder of programs; fetched with apt when it is not there."""
     target = cache_home() / "bin" / package
-    found = target / "usr" / "bin"
+    found = target / programs
     if found.exists():
         return found
     if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:

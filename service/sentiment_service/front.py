@@ -34,6 +34,11 @@ class Front:
         self._app: FastAPI | None = None
         self._made = asyncio.Event()
 
+    @property
+    def made(self) -> bool:
+        """The app is there, and its start is over."""
+        return self._made.is_set()
+
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._live(receive, send)

@@ -18,6 +18,7 @@ import uvicorn
 from sentiment_service import logs
 from sentiment_service.api import connections
 from sentiment_service.front import Front
+from sentiment_service.notify import Notifier
 from sentiment_service.settings import Settings
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from sentiment_service.engine.scheduler import Scheduler, Status
 
 _BACKLOG = 2048
+_TICKS_A_SECOND = 10  # of uvicorn's main loop
 
 
 class _Server(uvicorn.Server):
@@ -35,8 +37,9 @@ class _Server(uvicorn.Server):
         self, settings: Settings, make: Callable[[], FastAPI], on_early: Callable[[], None] = lambda: None
     ) -> None:
         self.failed = False
+        self.front = Front(make, self._fail, on_early)
         config = uvicorn.Config(
-            Front(make, self._fail, on_early),
+            self.front,
             log_config=None,
             **connections.OPTIONS,
             timeout_graceful_shutdown=round(settings.request_timeout_seconds) + 1,
@@ -60,6 +63,7 @@ class DrainingServer(_Server):
         self._settings = settings
         self._scheduler: Scheduler | None = None
         self._stop_at = math.inf
+        self._notifier = Notifier()
 
     def _make(self) -> FastAPI:
         from sentiment_service.app import create_app
@@ -84,12 +88,20 @@ class DrainingServer(_Server):
         seconds = self._settings.drain_seconds
         self._stop_at = time.monotonic() + seconds
         self._scheduler.drain()
+        self._notifier.stopping()
         logs.log_event("draining", signal=signal.Signals(sig).name, seconds=seconds)
 
     async def on_tick(self, counter: int) -> bool:
         if time.monotonic() >= self._stop_at:
             self.should_exit = True
+        if counter % _TICKS_A_SECOND == 0:
+            # This runs in the event loop that answers HTTP.
+            self._notifier.alive(welcome=self._welcome)
         return await super().on_tick(counter)
+
+    @property
+    def _welcome(self) -> bool:
+        return self.front.made and self._scheduler is not None and not self._scheduler.status.unready()
 
 
 class WorkerServer(_Server):

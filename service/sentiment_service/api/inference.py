@@ -28,7 +28,6 @@ from sentiment_service.api.inference_schemas import (
     TensorMetadata,
 )
 from sentiment_service.api.jsonroute import JsonRoute
-from sentiment_service.api.probes import unready
 from sentiment_service.api.routes import log_batch, problem_of
 from sentiment_service.api.schemas import error_responses
 from sentiment_service.app import Service
@@ -127,7 +126,7 @@ class _Models:
 
     def ready(self, name: str, version: str | None) -> Response:
         model, _ = self.find(name, version)
-        ready = not unready(self._service, model)
+        ready = not self._service.status.unready(model)
         return JSONResponse({"name": name, "ready": ready}, 200 if ready else 503)
 
     async def infer(
@@ -187,7 +186,7 @@ def router(service: Service) -> APIRouter:
     )
     async def server_ready() -> Response:
         """The server takes inference requests: also while the model is unloaded."""
-        is_ready = not unready(service)
+        is_ready = not service.status.unready()
         return JSONResponse({"live": True, "ready": is_ready}, 200 if is_ready else 503)
 
     @routes.get(_MODEL, responses=found)

@@ -13,15 +13,6 @@ from sentiment_service.api.schemas import Health
 from sentiment_service.app import Service
 
 
-def unready(service: Service, model: str | None = None) -> str:
-    """Why requests to the model, else to the default one, are not welcome; empty when they are: also while
-    it is unloaded."""
-    if service.draining:
-        return "draining"
-    status = service.status
-    return status.problem(model) or ("" if status.default.warm else "warming up")
-
-
 def router(service: Service) -> APIRouter:
     routes = APIRouter()
 
@@ -48,7 +39,7 @@ def router(service: Service) -> APIRouter:
     @routes.get("/readyz", tags=["health"], response_class=PlainTextResponse)
     async def readyz() -> PlainTextResponse:
         """Requests are welcome: also while the model is unloaded, not after a failed load."""
-        reason = unready(service)
+        reason = service.status.unready()
         return PlainTextResponse(reason, 503) if reason else PlainTextResponse("ok")
 
     @routes.get("/startupz", tags=["health"], response_class=PlainTextResponse)

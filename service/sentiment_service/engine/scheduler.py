@@ -45,6 +45,13 @@ class Status:
         asked = self.default if model is None else self.models.get(model, ModelStatus())
         return self.reason or asked.reason or ("" if asked.able else str(asked.state))
 
+    def unready(self, model: str | None = None) -> str:
+        """Why requests to the model, else to the default one, are not welcome; empty when they are: also
+        while it is unloaded."""
+        if self.draining:
+            return "draining"
+        return self.problem(model) or ("" if self.default.warm else "warming up")
+
     @property
     def health(self) -> str:
         """healthy, unhealthy (the last load failed, or memory is short) or draining."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from sentiment_service.engine.scheduler import Scheduler, Status
 from sentiment_service.logs import log_error, log_event
+from sentiment_service.notify import Notifier
 from sentiment_service.settings import Settings
 from sentiment_service.workers.channel import Channel
 
@@ -30,9 +31,13 @@ Serve = Callable[[socket.socket, Status], int]
 class _Slot:
     """One worker process and the parent's end of the channel to it."""
 
-    def __init__(self, pid: int, sock: socket.socket) -> None:
+    def __init__(self, pid: int, sock: socket.socket, *, warm: bool) -> None:
         self.pid = pid
         self.sock = sock
+        self.warm = warm
+        """Forked when what the workers share was imported."""
+        self.heard = False
+        """It said something since the last look."""
         self.since = time.monotonic()
         self.patience = _START_SECONDS
         self.active = 0
@@ -48,6 +53,8 @@ class Parent:
         self._serve = serve
         self._slots: list[_Slot] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        self._warm = False
+        self._notifier = Notifier()
         self._dead = asyncio.Event()
         self._stop = asyncio.Event()
         self._draining: asyncio.Task[None] | None = None
@@ -63,6 +70,7 @@ class Parent:
             runner.run(self._start())
             early = self._fork(runner)
             warm()
+            self._warm = True
             # What exists now is shared by all workers for good; the collector must not touch it.
             gc.collect()
             gc.freeze()
@@ -87,7 +95,7 @@ class Parent:
         if pid == 0:
             self._become_worker(ours, theirs)
         theirs.close()
-        slot = _Slot(pid, ours)
+        slot = _Slot(pid, ours, warm=self._warm)
         self._slots.append(slot)
         runner.run(self._attend(slot))
         return slot
@@ -100,8 +108,10 @@ class Parent:
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, signal.SIG_IGN)  # the parent says when to stop
             # Else the end of the parent would not be seen by whoever waits for it on these.
-            for sock in (ours, *(slot.sock for slot in self._slots), *self._scheduler.engine_sockets):
-                os.close(sock.fileno())
+            others = (ours, *(slot.sock for slot in self._slots), *self._scheduler.engine_sockets)
+            for sock in others:
+                if sock.fileno() >= 0:  # else its worker has just ended, too
+                    os.close(sock.fileno())
             code = self._serve(theirs, self._scheduler.status)
         except BaseException as error:  # it must end here: above is the parent's own stack
             log_error("", "worker_failed", str(error), {"pid": os.getpid()}, exception=error)
@@ -118,6 +128,7 @@ class Parent:
     async def _listen(self, slot: _Slot, channel: Channel) -> None:
         while (message := await channel.receive()) is not None:
             slot.patience = _SILENT_SECONDS
+            slot.heard = True
             match message:
                 case ("call", number, method, arguments, options):
                     call = asyncio.create_task(
@@ -149,6 +160,7 @@ class Parent:
         pause of the whole service is no hang."""
         while True:
             await asyncio.sleep(_PING_EVERY_SECONDS)
+            self._notify()
             for slot in self._slots:
                 if slot.channel is None:
                     continue
@@ -158,6 +170,15 @@ class Parent:
                 else:
                     log_error("", "worker_failed", "an HTTP worker gives no sign of life", {"pid": slot.pid})
                     os.kill(slot.pid, signal.SIGKILL)
+
+    def _notify(self) -> None:
+        """Alive while a worker answers: one that hangs is replaced here, the whole service by systemd."""
+        heard = [slot for slot in self._slots if slot.heard]
+        if heard:
+            warm = any(slot.warm for slot in heard)
+            self._notifier.alive(welcome=warm and not self._scheduler.status.unready())
+        for slot in heard:
+            slot.heard = False
 
     async def _answer(
         self, slot: _Slot, channel: Channel, number: int, method: str, arguments: Any, options: Any
@@ -203,6 +224,7 @@ class Parent:
         seconds = self._settings.drain_seconds
         log_event("draining", signal=signal.Signals(number).name, seconds=seconds)
         self._scheduler.drain()
+        self._notifier.stopping()
         self._draining = asyncio.create_task(self._stop_later(seconds), name="drain")
 
     async def _stop_later(self, seconds: float) -> None:
