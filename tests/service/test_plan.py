@@ -94,6 +94,9 @@ def test_what_waits_is_shared_by_all_streams(waiting: int, parallel: int, max_to
     tokens = budget(waiting, parallel, max_tokens)
     assert 1 <= tokens <= max_tokens
     assert tokens == max_tokens or tokens * parallel >= waiting
+    cheap = budget(waiting, parallel, max_tokens, COARSE)
+    assert tokens <= cheap <= 4 * max_tokens
+    assert cheap == 4 * max_tokens or cheap * parallel >= waiting
 
 
 @given(st.integers(1, 5000), st.integers(1, 32))

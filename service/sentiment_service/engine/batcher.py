@@ -213,7 +213,8 @@ class Batcher:
         if not window:
             return [], bulk
         candidates = [Candidate(len(work.ids), work.max_batch) for work in window]
-        tokens = budget(sum(one.tokens for one in candidates), self._parallel, self._max_tokens)
+        waiting = sum(one.tokens for one in candidates)
+        tokens = budget(waiting, self._parallel, self._max_tokens, self._overhead)
         batch = [window[index] for index in choose(candidates, tokens, self._overhead)]
         for work in batch:
             del queue[work.ids]

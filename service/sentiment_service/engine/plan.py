@@ -20,6 +20,8 @@ _LONG, _LONG_GRAIN = 256, 32
 # model that is as much as many tokens: from COARSE on few shapes gain more than their padding loses.
 _RUN_SECONDS = 0.003
 LEAST_OVERHEAD, MOST_OVERHEAD, COARSE = 8, 64, 16
+# So many times the tokens of a run are its limit then: they still take less time than a large model's.
+_CHEAP = 4
 _ROWS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
 
 
@@ -60,9 +62,10 @@ def bulk_streams(parallel: int, since_interactive: float) -> int:
     return parallel - 1 if parallel > 1 and since_interactive < RESERVED_SECONDS else parallel
 
 
-def budget(waiting_tokens: int, parallel: int, max_tokens: int) -> int:
+def budget(waiting_tokens: int, parallel: int, max_tokens: int, overhead: int = LEAST_OVERHEAD) -> int:
     """Padded tokens of the next run: what waits is shared by all streams, up to the limit."""
-    return max(1, min(max_tokens, -(-waiting_tokens // parallel)))
+    limit = max_tokens * _CHEAP if overhead >= COARSE else max_tokens
+    return max(1, min(limit, -(-waiting_tokens // parallel)))
 
 
 def choose(waiting: Sequence[Candidate], max_tokens: int, overhead: int = LEAST_OVERHEAD) -> list[int]:
