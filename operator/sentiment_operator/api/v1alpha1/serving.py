@@ -164,8 +164,8 @@ class Serving(Strict):
         256,
         ge=1,
         le=1048576,
-        description="Most padded tokens that the engine computes at once; of a small model, such as the bundled "
-        "one, four times as many.",
+        description="Most padded tokens that the engine computes at once; of a small model, such as the "
+        "bundled one, four times as many.",
     )
     queue_limit: int = Field(
         4096,
