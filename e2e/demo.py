@@ -4,6 +4,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from rich.table import Table
@@ -12,7 +13,7 @@ from .ask import ask
 from .cluster.errors import ClusterError
 from .cluster.paths import REPO, ClusterPaths
 from .cluster.progress import console, step
-from .provider import Cluster, chart_folder, close_cluster, image_values, open_cluster
+from .provider import CHART, Cluster, close_cluster, image_values, open_cluster
 
 NAME = "demo"
 OPERATOR_NAMESPACE = "sentiment-operator-system"
@@ -25,12 +26,12 @@ TEXTS = [
 ]
 
 
-def install_operator(cluster: Cluster) -> None:
+def install_operator(cluster: Cluster, chart: Path = CHART, image: str = "operator") -> None:
     """Install or upgrade the operator with its chart and wait until it is ready."""
     with step("installing the operator with its chart"):
-        command = ["upgrade", "--install", "sentiment-operator", str(chart_folder())]
+        command = ["upgrade", "--install", "sentiment-operator", str(chart)]
         namespace = [f"--namespace={OPERATOR_NAMESPACE}", "--create-namespace"]
-        cluster.helm(*command, *namespace, *image_values(), "--wait", "--timeout=180s")
+        cluster.helm(*command, *namespace, *image_values(image), "--wait", "--timeout=180s")
 
 
 def wait_ready(

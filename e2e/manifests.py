@@ -8,7 +8,7 @@ import yaml
 from .cluster import build
 from .cluster.paths import REPO
 from .cluster.shell import run
-from .provider import chart_folder, tool
+from .provider import CHART, tool
 
 NAMESPACE = "sentiment-operator-system"
 FOLDER = REPO / "manifests" / "install"
@@ -25,7 +25,7 @@ def _without_helm(node: Any) -> Any:
 def operator_manifests() -> str:
     """What the chart renders with its own values, as one YAML stream."""
     # The kustomization names the CRDs by themselves.
-    command = [tool("helm", build.HELM), "template", "sentiment-operator", str(chart_folder())]
+    command = [tool("helm", build.HELM), "template", "sentiment-operator", str(CHART)]
     command += ["--set=crds.enabled=false"]
     rendered = run([*command, f"--namespace={NAMESPACE}"], what="helm template")
     objects = [_without_helm(found) for found in yaml.safe_load_all(rendered) if found]

@@ -15,6 +15,7 @@ from .cluster.progress import step
 from .cluster.shell import run
 
 KIND_VERSION = "v0.33.0"
+CHART = REPO / "charts" / "sentiment-operator"
 
 
 @dataclass(frozen=True)
@@ -63,11 +64,21 @@ def open_cluster(name: str, nodes: int = 1) -> Cluster:
     if _docker_answers():
         return _kind_cluster(name, nodes)
     paths = embedded.up(name, nodes)
-    embedded.load_images(paths, images.build_product_images())
+    embedded.load_images(paths, images.build_images(images.PRODUCT))
     helm = str(build.bin_dir() / "helm")
     return Cluster(
         "embedded", name, tuple(embedded.kubectl(paths)), (helm, f"--kubeconfig={paths.kubeconfig}")
     )
+
+
+def add_image(cluster: Cluster, image: images.Image) -> None:
+    """Bring one more image into the cluster; a user's own that is not kind must be able to pull it."""
+    if cluster.kind == "embedded":
+        embedded.load_images(ClusterPaths(cluster.name), images.build_images((image,)))
+    elif cluster.kind == "kind":
+        _load_into_kind(f"sentiment-{cluster.name}", (image,))
+    elif cluster.name.startswith("kind-") and _docker_answers():
+        _load_into_kind(cluster.name.removeprefix("kind-"), (image,))
 
 
 def add_ingress(cluster: Cluster) -> None:
@@ -114,14 +125,14 @@ def _kind() -> str:
     return str(target / "kind")
 
 
-def _docker_build() -> None:
-    for image in images.PRODUCT:
+def _docker_build(wanted: tuple[images.Image, ...]) -> None:
+    for image in wanted:
         with step(f"building image {image.name}"):
             run(
                 [
                     *("docker", "build", "-f", image.dockerfile, "-t", image.short_reference),
                     *(f"--build-arg={one}" for one in image.arguments),
-                    ".",
+                    image.context,
                 ],
                 what=f"building image {image.name}",
                 cwd=REPO,
@@ -140,22 +151,21 @@ def _kind_cluster(name: str, nodes: int) -> Cluster:
             }
             create = [kind, "create", "cluster", "--name", cluster, "--wait", "120s", "--config", "-"]
             run(create, what="kind create cluster", stdin=json.dumps(config))
-    _docker_build()
-    _kind_load(kind, cluster)
+    _load_into_kind(cluster, images.PRODUCT)
     return _contextual("kind", name, f"kind-{cluster}")
 
 
-def _kind_load(kind: str, cluster: str) -> None:
-    references = [image.short_reference for image in images.PRODUCT]
+def _load_into_kind(cluster: str, wanted: tuple[images.Image, ...]) -> None:
+    _docker_build(wanted)
+    references = [image.short_reference for image in wanted]
     with step("loading images into kind"):
-        run([kind, "load", "docker-image", "--name", cluster, *references], what="kind load docker-image")
+        run([_kind(), "load", "docker-image", "--name", cluster, *references], what="kind load docker-image")
 
 
 def _users_cluster(context: str) -> Cluster:
     """A cluster of the user's: kind's contexts get the images loaded, others must be able to pull them."""
     if context.startswith("kind-") and _docker_answers():
-        _docker_build()
-        _kind_load(_kind(), context.removeprefix("kind-"))
+        _load_into_kind(context.removeprefix("kind-"), images.PRODUCT)
     elif not os.environ.get("IMAGE_PREFIX"):
         names = ", ".join(image.short_reference for image in images.PRODUCT)
         raise ClusterError(
@@ -165,16 +175,12 @@ def _users_cluster(context: str) -> Cluster:
     return _contextual("context", context, context)
 
 
-def image_values() -> list[str]:
-    """Helm values that point the chart at the images."""
+def image_values(operator: str) -> list[str]:
+    """Helm values that point the chart at the images, with `operator` as the operator's own."""
     prefix = os.environ.get("IMAGE_PREFIX", "")
     if not prefix:
         # A rebuilt image keeps its tag: the annotation makes the operator's pod take it.
-        return [f"--set-string=podAnnotations.image-key={images.PRODUCT[1].key()}"]
-    names = {"image": "operator", "serviceImage": "service", "modelImage": "models"}
+        key = f"--set-string=podAnnotations.image-key={images.PRODUCT[1].key()}"
+        return [key, f"--set=image.repository=sentiment-operator/{operator}"]
+    names = {"image": operator, "serviceImage": "service", "modelImage": "models"}
     return [f"--set={value}.repository={prefix}/{name}" for value, name in names.items()]
-
-
-def chart_folder() -> Path:
-    """The chart that installs the operator."""
-    return REPO / "charts" / "sentiment-operator"

@@ -46,7 +46,7 @@ def main() -> int:
             case "kubeconfig":
                 print(paths.kubeconfig)
             case "images":
-                embedded.load_images(paths, images.build_product_images())
+                embedded.load_images(paths, images.build_images(images.PRODUCT))
             case "enter":
                 command = embedded.enter(
                     Node(arguments.name, arguments.node), *(arguments.rest or [os.environ.get("SHELL", "sh")])

@@ -23,6 +23,7 @@ class Image:
     dockerfile: str
     sources: tuple[str, ...]
     arguments: tuple[str, ...] = ()
+    context: str = "."
 
     @property
     def short_reference(self) -> str:
@@ -53,6 +54,14 @@ PRODUCT = (
         ),
         ("EXTRAS=packages",),
     ),
+)
+# What an upgrade of the operator begins with: built upon the present one's image.
+EARLIER_OPERATOR = Image(
+    "operator-earlier",
+    "e2e/earlier/Dockerfile",
+    ("e2e/earlier", *PRODUCT[1].sources),
+    (f"OPERATOR_IMAGE={PRODUCT[1].reference}",),
+    "e2e/earlier",
 )
 
 
@@ -169,14 +178,14 @@ def build_addon_images(binaries: Path) -> list[Path]:
         return [base, *(_static_image(name, binaries / name) for name in names)]
 
 
-def build_product_images() -> list[Path]:
-    """Build the service and operator images from their own Dockerfiles, when their content changed."""
+def build_images(wanted: tuple[Image, ...]) -> list[Path]:
+    """Build images from their Dockerfiles, when their content changed; the archives."""
     with alone("images"):
         _ensure_base()
-        return [_product_image(image) for image in PRODUCT]
+        return [_build_image(image) for image in wanted]
 
 
-def _product_image(image: Image) -> Path:
+def _build_image(image: Image) -> Path:
     archive = _archive(image.name, image.key())
     if not archive.exists():
         with step(f"building image {image.name}"):
@@ -185,6 +194,6 @@ def _product_image(image: Image) -> Path:
             options = ["--layers", "--isolation=chroot", "--format=docker", *volume]
             given = [f"--build-arg={one}" for one in (f"BASE_IMAGE={BASE}", *image.arguments)]
             names = [*given, "-f", image.dockerfile, "-t", image.reference]
-            buildah("bud", *options, *names, ".", what=f"building image {image.name}")
+            buildah("bud", *options, *names, image.context, what=f"building image {image.name}")
             _push(image.reference, image.reference, archive)
     return archive

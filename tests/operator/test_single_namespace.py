@@ -26,11 +26,11 @@ def installed(api: Api, namespace: str) -> Iterator[str]:
     """The chart's objects without the pods, in a namespace of their own; watches the test's namespace."""
     from e2e.cluster import build
     from e2e.cluster.shell import run
-    from e2e.provider import chart_folder, tool
+    from e2e.provider import CHART, tool
 
     home = f"{RELEASE}-system"
     api("create", "namespace", home)
-    command = [tool("helm", build.HELM), "template", RELEASE, str(chart_folder()), f"--namespace={home}"]
+    command = [tool("helm", build.HELM), "template", RELEASE, str(CHART), f"--namespace={home}"]
     command += ["--set=crds.enabled=false", f"--set=watchNamespaces={{{namespace}}}"]
     found = [one for one in yaml.safe_load_all(run(command, what="helm template")) if one]
     ours = [one for one in found if one["kind"] not in ("Deployment", "PodDisruptionBudget")]
