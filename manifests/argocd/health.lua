@@ -1,5 +1,5 @@
--- Health of a SentimentService for Argo CD: put it into argocd-cm under
--- resource.customizations.health.sentiment-operator.io_SentimentService (see docs/how-to/operate.md).
+-- Health of a SentimentService or a SentimentModel for Argo CD: put it into argocd-cm, for each kind under
+-- resource.customizations.health.sentiment-operator.io_KIND (see docs/how-to/operate.md).
 local status = obj.status
 if status == nil or status.conditions == nil or status.observedGeneration ~= obj.metadata.generation then
   return { status = "Progressing", message = "Waiting for the operator to see this version" }

@@ -75,6 +75,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         "raise limits.ephemeral-storage",
     ),
     ({"resources": {"extended": {"cpu": "1"}}}, "spec.resources.extended: a resource has a domain"),
+    ({"serving": {"memorySoftLimitBytes": 1 << 30}}, "memorySoftLimitBytes must be below spec.resources"),
     ({"serving": {"queueLimit": 10}}, "raise it to maxBatchItems or more"),
     ({"rollout": {"maxSurge": 0}}, "maxSurge and maxUnavailable can't both be zero"),
     ({"rollout": {"minReadySeconds": 600}}, "progressDeadlineSeconds must be more than minReadySeconds"),
@@ -91,6 +92,11 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     (
         {"monitoring": {"serviceMonitor": {"interval": "5s"}}},
         "scrapeTimeout is longer than interval: shorten it",
+    ),
+    ({"monitoring": {"tracing": {"otlpEndpoint": "http://a:65536"}}}, "tracing.otlpEndpoint in body should"),
+    (
+        {"monitoring": {"tracing": {"otlpEndpoint": "http://a:0"}}},
+        "tracing.otlpEndpoint in body should match",
     ),
     ({"access": {"service": {"loadBalancerClass": "x"}}}, "need type: LoadBalancer"),
     ({"access": {"service": {"externalTrafficPolicy": "Local"}}}, "needs type: NodePort or LoadBalancer"),
@@ -230,6 +236,8 @@ def test_what_is_nearly_refused_is_taken(api: Api) -> None:
         {"models": [NAMED], "availability": {"antiAffinity": "Required"}},
         {"autoscaling": {"type": "KEDA", "targetActiveRequestsPerPod": 0}},
         {"autoscaling": {"type": "External"}},
+        {"monitoring": {"tracing": {"otlpEndpoint": "http://a:65535/v1"}}},
+        {"serving": {"memorySoftLimitBytes": (1 << 30) - 1}},
         {"resources": {"requests": {"cpu": "1500m"}, "limits": {"cpu": "1.5"}}},
         {"access": {"networkPolicy": {"allowFrom": [{"name": "all", "namespaceLabels": {}}]}}},
     ]

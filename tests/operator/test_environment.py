@@ -3,8 +3,10 @@
 from typing import Any
 
 import pytest
+from sentiment_operator.api.crd import spec_schema
 from sentiment_operator.api.v1alpha1 import SentimentServiceSpec
 from sentiment_operator.api.v1alpha1.pod import OWN_VARIABLES
+from sentiment_operator.api.v1alpha1.serving import Serving
 from sentiment_operator.render.environment import environment
 from sentiment_service.settings import Settings
 
@@ -49,6 +51,17 @@ def test_every_setting_that_makes_sense_for_one_instance_is_a_field() -> None:
     # container's log is what Kubernetes keeps.
     fixed = {"host", "port", "model_name", "log_file"}
     assert fixed | {name.lower() for name in OWN_VARIABLES} >= set(Settings.model_fields)
+
+
+def test_each_number_may_be_as_small_as_the_service_takes_it() -> None:
+    theirs = Settings.model_json_schema()["properties"]
+    ours = spec_schema()["properties"]["serving"]["properties"]
+    numbers = {name: field for name, field in Serving.model_fields.items() if field.annotation is int}
+    assert len(numbers) > 10
+    for name, field in numbers.items():
+        exclusive = theirs[name].get("exclusiveMinimum")
+        least = theirs[name]["minimum"] if exclusive is None else exclusive + 1
+        assert ours[field.alias]["minimum"] == least, name
 
 
 def test_defaults_are_the_service_s_own(monkeypatch: pytest.MonkeyPatch) -> None:

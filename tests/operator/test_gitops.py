@@ -7,9 +7,13 @@ import pytest
 from lupa import LuaRuntime  # type: ignore[import-untyped]
 from sentiment_operator.api.v1alpha1 import SentimentServiceSpec
 from sentiment_operator.reconcile.conditions import Observed
+from sentiment_operator.reconcile.model_conditions import SeenModel
+from sentiment_operator.reconcile.model_status import compute_model_status
 from sentiment_operator.reconcile.status import compute_status
 
-from .objects import OWNER, deployment, pod, waiting
+from .objects import MODEL_OWNER, OWNER, deployment, pod, waiting
+from .test_model_status import CREATED, DONE, FAILED, WISH, job
+from .test_model_status import SPEC as MODEL_SPEC
 
 HEALTH = Path(__file__).parents[2] / "manifests" / "argocd" / "health.lua"
 
@@ -27,7 +31,18 @@ def service(made: dict[str, Any], *pods: dict[str, Any], asleep: bool = False, g
     return {"metadata": {"generation": generation}, "status": status}
 
 
+def model(job: dict[str, Any] | None, *pods: dict[str, Any]) -> Any:
+    """A SentimentModel as the operator leaves it."""
+    children = {"Job": job} if job else {}
+    seen = SeenModel(children=children, pods=list(pods), spec=MODEL_SPEC, wish=WISH, now=CREATED)
+    status = compute_model_status(MODEL_OWNER, 1, seen, {}, CREATED)
+    return {"metadata": {"generation": 1}, "status": status}
+
+
 CASES = {
+    "model prepared": (model(job(WISH, DONE)), "Healthy", "Current"),
+    "model preparing": (model(job()), "Progressing", "InProgress"),
+    "model failed": (model(job(WISH, FAILED)), "Degraded", "InProgress"),
     "ready": (service(READY), "Healthy", "Current"),
     "starting": (service(STARTING), "Progressing", "InProgress"),
     "crashing": (service(STARTING, CRASHING), "Degraded", "InProgress"),

@@ -18,13 +18,13 @@ _BY_NAME: dict[str, tuple[str, ...]] = {
     "image": ("service:2", "registry.example.com/service:3"),
     "reference": ("service:2", "registry.example.com/service:3"),
     "path": ("/", "/sentiment"),
+    "otlpEndpoint": ("http://otel-collector:4318",),
 }
 # So do these: what they let through is not always an address or an amount.
 _BY_PATTERN: dict[str, tuple[str, ...]] = {
     r"^[0-9a-fA-F.:]+/[0-9]{1,3}$": ("10.0.0.0/8", "192.168.0.0/16"),
     r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$": ("1", "2", "3"),
     r"^https?://\S+$": ("http://prometheus.monitoring:9090",),
-    r"^https?://[A-Za-z0-9.-]+:[0-9]{1,5}(/\S*)?$": ("http://otel-collector:4318",),
     r"^(\*|https?://[A-Za-z0-9.:_\[\]-]+)$": ("*", "https://shop.example.com"),
 }
 

@@ -72,6 +72,12 @@ class SentimentServiceSpec(Strict):
             f"{_ONE_NODE} whenUnsatisfiable in spec.availability.topologySpread to ScheduleAnyway",
         ),
         (
+            "double(self.serving.memorySoftLimitBytes) < "
+            "quantity(self.resources.limits.memory).asApproximateFloat()",
+            "spec.serving.memorySoftLimitBytes must be below spec.resources.limits.memory, at which pods are "
+            "killed: lower the one or raise the other",
+        ),
+        (
             "!has(self.models) || !(has(self.model.bundled) || has(self.model.modelRef))",
             "spec.models takes the place of spec.model: remove model.bundled and model.modelRef, or remove "
             "models",

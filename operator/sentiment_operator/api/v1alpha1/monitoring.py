@@ -8,6 +8,8 @@ from .base import Annotations, Labels, Quantity, Strict, config
 
 Duration = Annotated[str, Field(pattern=r"^[1-9][0-9]*(s|m|h)$", max_length=8)]
 Objective = Annotated[str, Field(pattern=r"^[0-9]{1,2}(\.[0-9]{1,3})?$", max_length=6)]
+# 1 to 65535: a NetworkPolicy lets pods out to this port.
+_PORT = "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
 Percent = Annotated[str, Field(pattern=r"^(100|[0-9]{1,2}(\.[0-9]{1,3})?)$", max_length=6)]
 
 
@@ -86,7 +88,7 @@ class Tracing(Strict):
 
     otlp_endpoint: str = Field(
         max_length=512,
-        pattern=r"^https?://[A-Za-z0-9.-]+:[0-9]{1,5}(/\S*)?$",
+        pattern=rf"^https?://[A-Za-z0-9.-]+:{_PORT}(/\S*)?$",
         description="Where traces go, with its port, such as http://collector.monitoring:4318.",
     )
 

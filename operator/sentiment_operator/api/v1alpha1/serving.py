@@ -146,7 +146,11 @@ class Serving(Strict):
         "auto", description="What runs the model; auto chooses by what the model is."
     )
     workers: int = Field(
-        1, ge=1, le=64, description="HTTP worker processes in each pod; they share one engine."
+        1,
+        ge=0,
+        le=64,
+        description="HTTP worker processes in each pod, which share one engine; 0: one for every two CPUs "
+        "that the pod may use.",
     )
     inference_threads: int = Field(
         0, ge=0, le=1024, description="Threads of the engine; 0: as many as the pod's CPU allows."
