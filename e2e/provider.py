@@ -174,7 +174,7 @@ def _users_cluster(context: str) -> Cluster:
     return _contextual("context", context, context)
 
 
-def image_values(operator: str) -> list[str]:
+def image_values(operator: str = "operator") -> list[str]:
     """Helm values that point the chart at the images, with `operator` as the operator's own."""
     prefix = os.environ.get("IMAGE_PREFIX", "")
     if not prefix:

@@ -15,7 +15,7 @@ from .browsing import port_forward
 from .cluster import monitoring
 from .demo import OPERATOR_NAMESPACE, wait_ready
 from .load import load
-from .provider import Cluster, add_monitoring, chart_folder, image_values
+from .provider import CHART, Cluster, add_monitoring, image_values
 from .wait import quiet, wait_for
 
 pytestmark = pytest.mark.e2e
@@ -75,7 +75,7 @@ class Prometheus:
 def prometheus(cluster: Cluster) -> Iterator[Prometheus]:
     """A Prometheus in the cluster; the operator's own metrics are asked for as its chart offers."""
     add_monitoring(cluster)
-    chart = [str(chart_folder()), f"--namespace={OPERATOR_NAMESPACE}", *image_values()]
+    chart = [str(CHART), f"--namespace={OPERATOR_NAMESPACE}", *image_values()]
     cluster.helm(
         "upgrade", "sentiment-operator", *chart, "--set=metrics.serviceMonitor.enabled=true", "--wait"
     )
