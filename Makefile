@@ -56,6 +56,7 @@ generate: ## CRDs, their copies in chart and manifests, reference docs, TypeScri
 	$(RUN) python -m sentiment_operator.api.generate
 	$(RUN) python -m sentiment_service.generate
 	$(RUN) python -m e2e.manifests
+	$(RUN) python -m e2e.compose.files
 	$(RUN) python -m e2e.webtools
 
 model: ## train the bundled model again (its tests first) and report its figures

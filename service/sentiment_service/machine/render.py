@@ -72,12 +72,12 @@ class Plan:
         return tuple(f"127.0.0.1:{port}" for port in self.ports)
 
 
-def nginx(site: Site) -> str:
+def nginx(site: Site, header: str = HEADER) -> str:
     """A file for nginx's http block, as conf.d/ holds them."""
     servers = [f"    server {one} max_fails=2 fail_timeout=10s;" for one in site.upstreams]
     return _fill(
         "nginx.conf",
-        header=HEADER,
+        header=header,
         rate=site.rate,
         burst=_BURST_SECONDS * site.rate,
         servers="\n".join(servers),

@@ -1,0 +1,1 @@
+"""manifests/compose: what the renderers decide of it, and the parser of Docker Compose to read it with."""
