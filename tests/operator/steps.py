@@ -49,9 +49,10 @@ def settle(api: Api, operator: Operator, namespace: str) -> float:
         status = api.get("-n", namespace, "sentimentservice", "reviews").get("status", {})
         made = api.get("-n", namespace, "deployment", "reviews")
         now = made.get("status", {})
-        refused = any(c["type"] == "ReplicaFailure" for c in now.get("conditions", ()))
+        refused = {c["reason"] for c in now.get("conditions", ()) if c["type"] == "ReplicaFailure"}
         done = refused or now.get("replicas") == made["spec"]["replicas"]
-        return bool(done and status.get("replicas", 0) == now.get("replicas", 0))
+        said = refused <= {c["reason"] for c in status.get("conditions", ())}
+        return bool(done and said and status.get("replicas", 0) == now.get("replicas", 0))
 
     def quiet() -> bool:
         calls = operator.writes()

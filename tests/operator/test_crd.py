@@ -111,6 +111,19 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"pod": {"labels": {"app.kubernetes.io/name": "x"}}}, "choose another prefix"),
     ({"pod": {"labels": {"model.sentiment-operator.io/m": "x"}}}, "choose another prefix"),
     ({"pod": {"env": [{"name": "WARM_UP", "value": "1"}]}}, "spec.pod.env names a variable that another"),
+    (
+        {"pod": {"env": [{"name": "X", "value": "1"}, {"name": "X", "value": "2"}]}},
+        "spec.pod.env[1]: Duplicate",
+    ),
+    ({"image": {"pullSecrets": ["a", "a"]}}, "spec.image.pullSecrets[1]: Duplicate value"),
+    (
+        {
+            "availability": {
+                "topologySpread": [{"topologyKey": "zone"}, {"topologyKey": "zone", "maxSkew": 2}]
+            }
+        },
+        "spec.availability.topologySpread[1]: Duplicate value",
+    ),
     ({"pod": {"env": [{"name": "X"}]}}, "give each variable either value or valueFrom"),
     ({"pod": {"env": [{"name": "X", "valueFrom": {}}]}}, "takes exactly one of secretKeyRef"),
 ]
@@ -161,6 +174,13 @@ MODELS_REFUSED: list[tuple[dict[str, Any], str]] = [
         "spec.job.resources.requests.ephemeral-storage is above its limit",
     ),
     ({"source": {"http": HTTP}, "job": {"env": [{"name": "X"}]}}, "give each variable either value or"),
+    (
+        {
+            "source": {"http": HTTP},
+            "job": {"env": [{"name": "X", "value": "1"}, {"name": "X", "value": "1"}]},
+        },
+        "spec.job.env[1]: Duplicate value",
+    ),
     (
         {"source": {"http": HTTP}, "job": {"env": [{"name": "X", "valueFrom": {}}]}},
         "takes exactly one of secretKeyRef",

@@ -46,6 +46,12 @@ def config(*rules: tuple[str, str], **more: Any) -> ConfigDict:
     )
 
 
+def each(*keys: str) -> dict[str, Any]:
+    """Of a list: the server refuses two items with the same keys (none given: two equal items)."""
+    kind: dict[str, Any] = {"x-kubernetes-list-type": "map" if keys else "set"}
+    return {**kind, "x-kubernetes-list-map-keys": list(keys)} if keys else kind
+
+
 class Strict(BaseModel):
     """A part of the spec."""
 

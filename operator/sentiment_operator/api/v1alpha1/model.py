@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from .affinity import Toleration
-from .base import Labels, Name, Quantity, Strict, config
+from .base import Labels, Name, Quantity, Strict, config, each
 from .model_source import EvaluationSource, Source
 from .pod import EnvironmentVariable, SecurityContext
 from .serving import Image, Limits, Requests, request_within_limit
@@ -104,7 +104,10 @@ class ModelJob(Strict):
         default_factory=list, max_length=32, description="Taints that are tolerated."
     )
     env: list[EnvironmentVariable] = Field(
-        default_factory=list, max_length=32, description="More environment variables, such as HTTPS_PROXY."
+        default_factory=list,
+        max_length=32,
+        description="More environment variables, such as HTTPS_PROXY.",
+        json_schema_extra=each("name"),
     )
     security_context: SecurityContext = Field(
         default_factory=SecurityContext,  # type: ignore[arg-type]

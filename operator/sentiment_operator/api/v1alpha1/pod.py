@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from .affinity import Affinity, LabelKey, Toleration
-from .base import Annotations, IntOrPercent, Labels, Name, SecretKey, Strict, config
+from .base import Annotations, IntOrPercent, Labels, Name, SecretKey, Strict, config, each
 from .serving import Serving
 
 # Variables that other fields of the spec decide.
@@ -61,7 +61,10 @@ class Availability(Strict):
         description="How many pods a drain may take.",
     )
     topology_spread: list[TopologySpread] = Field(
-        default_factory=list, max_length=8, description="Spread pods evenly over zones, racks or nodes."
+        default_factory=list,
+        max_length=8,
+        description="Spread pods evenly over zones, racks or nodes.",
+        json_schema_extra=each("topologyKey", "whenUnsatisfiable"),
     )
     anti_affinity: Literal["None", "Preferred", "Required"] = Field(
         "Preferred",
@@ -165,7 +168,10 @@ class Pod(Strict):
     )
     affinity: Affinity | None = Field(None, description="Where pods run, beyond spec.availability.")
     env: list[EnvironmentVariable] = Field(
-        default_factory=list, max_length=64, description="More environment variables of the server."
+        default_factory=list,
+        max_length=64,
+        description="More environment variables of the server.",
+        json_schema_extra=each("name"),
     )
     service_account_name: Name | None = Field(
         None, description="ServiceAccount of the pods; its token is not mounted."

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .base import Name, Quantity, Strict, config
+from .base import Name, Quantity, Strict, config, each
 
 
 class Bundled(Strict):
@@ -66,6 +66,7 @@ class Image(Strict):
         default_factory=list,
         max_length=16,
         description="Names of Secrets in this namespace that hold registry credentials.",
+        json_schema_extra=each(),
     )
 
 
