@@ -37,7 +37,9 @@ def test_an_answer_while_typing_is_the_services_own(open_page: Open, site: Runni
     assert shown == [f"{answer['probabilities'][name]:.1%}" for name in ("positive", "negative")]
     expect(verdict(page)).to_contain_text(f"{answer['confidence']:.1%}")
     expect(verdict(page)).to_contain_text(" ms")
-    expect(page.locator(".card .hint", has_text="40%")).to_be_visible()  # the neutral band, explained
+    # The neutral band is explained.
+    neutral = site.http.get("/api/v1/info").json()["model"]["neutral"]
+    expect(page.locator(".card .hint", has_text=f"{neutral['low']:.0%}")).to_be_visible()
 
 
 def test_each_clause_has_its_own_colour(open_page: Open) -> None:
