@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from sentiment_operator.api.kinds import CUSTOM_METRICS
+from sentiment_operator.api.kinds import CUSTOM_METRICS, HPA_TOLERANCE
 from sentiment_operator.api.v1alpha1 import SentimentServiceSpec
 from sentiment_operator.reconcile.conditions import Finding, Observed
 from sentiment_operator.reconcile.services import prepared_models
@@ -248,9 +248,11 @@ HPA = spec_of(autoscaling={"type": "HPA"})
 BY_REQUESTS = spec_of(autoscaling={"type": "HPA", "targetCPUUtilizationPercent": 0})
 KEDA = spec_of(autoscaling={"type": "KEDA", "prometheusAddress": "http://p:9090"})
 METRICS = frozenset({CUSTOM_METRICS})
+TOLERANT = METRICS | {HPA_TOLERANCE}
 UNABLE = scaler("ScalingActive", "False", "FailedGetResourceMetric", "no metrics")
 ABLE = scaler("ScalingActive", "True", "ValidMetricFound", "fine")
 KEDA_SAYS_NO = child("ScaledObject", status={"conditions": [condition("Ready", "False", "", "bad query")]})
+KEDA_SAYS_YES = child("ScaledObject", status={"conditions": [condition("Ready", "True", "", "")]})
 BALANCED = spec_of(access={"service": {"type": "LoadBalancer"}})
 ADDRESS = {"loadBalancer": {"ingress": [{"ip": "10.0.0.1"}]}}
 INGRESS = spec_of(access={"ingress": {"host": "a.example.com", "className": "nginx"}})
@@ -268,7 +270,22 @@ def route(*conditions: dict[str, Any]) -> dict[str, Any]:
     ("seen", "kind", "state", "reason", "words", "degraded"),
     [
         (saw(GOOD, UNABLE, spec=HPA, apis=METRICS), "AutoscalingReady", "False", None, "no metrics", False),
-        (saw(GOOD, ABLE, spec=HPA, apis=METRICS), "AutoscalingReady", "True", "Active", "", False),
+        (
+            saw(GOOD, ABLE, spec=HPA, apis=METRICS),
+            "AutoscalingReady",
+            "True",
+            "Active",
+            "belowPercentOfTarget does nothing here (Kubernetes has a field for it since 1.35)",
+            False,
+        ),
+        (
+            saw(GOOD, KEDA_SAYS_YES, spec=KEDA, apis=TOLERANT | {"ScaledObject"}),
+            "AutoscalingReady",
+            "True",
+            "Active",
+            "belowPercentOfTarget does nothing here (KEDA has no field for it)",
+            False,
+        ),
         (
             saw(GOOD, ABLE, spec=HPA),
             "AutoscalingReady",
@@ -366,6 +383,11 @@ def test_features_have_conditions_of_their_own(
     assert words in message(seen, kind)
     assert found["Ready"] == ("True", "Ready")
     assert found["Degraded"][0] == str(degraded)
+
+
+def test_a_tolerance_that_works_is_not_spoken_of() -> None:
+    told = message(saw(GOOD, ABLE, spec=HPA, apis=TOLERANT), "AutoscalingReady")
+    assert told == "The autoscaler sets the number of pods."
 
 
 def test_a_feature_that_is_not_asked_for_has_no_condition() -> None:

@@ -6,7 +6,7 @@ Degraded, not unready: it answers all the same.
 
 from dataclasses import dataclass
 
-from ..api.kinds import CUSTOM_METRICS
+from ..api.kinds import CUSTOM_METRICS, HPA_TOLERANCE
 from ..api.v1alpha1 import SentimentServiceSpec
 from .conditions import Check, Finding, Manifest, Observed, condition_of, first
 
@@ -103,8 +103,22 @@ def _lacks_metrics(seen: Observed) -> bool:
 
 def _active(seen: Observed) -> Finding:
     if _lacks_metrics(seen):
-        return Finding("ActiveByCPUOnly", f"Pods are scaled by CPU only: {_SERVE_METRICS}")
-    return Finding("Active", "The autoscaler sets the number of pods.")
+        return Finding("ActiveByCPUOnly", f"Pods are scaled by CPU only: {_SERVE_METRICS}{_eager(seen)}")
+    return Finding("Active", f"The autoscaler sets the number of pods.{_eager(seen)}")
+
+
+def _eager(seen: Observed) -> str:
+    """That pods are removed sooner than was asked for, where the autoscaler knows no tolerance."""
+    if seen.spec and seen.spec.autoscaling.type == "KEDA":
+        why = "KEDA has no field for it"
+    elif HPA_TOLERANCE not in seen.apis:
+        why = "Kubernetes has a field for it since 1.35"
+    else:
+        return ""
+    return (
+        f" spec.autoscaling.scaleDown.belowPercentOfTarget does nothing here ({why}): pods are removed as "
+        "soon as fewer would meet the target."
+    )
 
 
 def scaler_unable(seen: Observed) -> Finding | None:

@@ -61,7 +61,7 @@ class ScaleDown(Strict):
         ge=1,
         le=99,
         description="Remove pods only while every metric is below this share of its target: 43 % of 70 % CPU "
-        "is 30 %. Needs Kubernetes 1.35; older clusters remove pods as soon as fewer would do.",
+        "is 30 %. Needs type HPA and Kubernetes 1.35; else pods are removed as soon as fewer would do.",
     )
     pods_per_minute: int = Field(1, ge=1, le=1000, description="Most pods removed in one minute.")
     stabilization_window_seconds: int = Field(
