@@ -45,6 +45,8 @@ def test_it_holds_every_figure() -> None:
 def test_it_says_whether_the_goal_is_reached() -> None:
     assert "87% is **missed**" in card.markdown(MANIFEST, report())
     assert "87% is reached" in card.markdown(MANIFEST, report(accuracy=0.8701))
+    # 1552 of 1784 are 86.996 %: what is rounded counts for nothing here.
+    assert "87% is **missed** by 1 text." in card.markdown(MANIFEST, report(texts=1784, accuracy=0.87))
 
 
 def test_a_model_without_a_band() -> None:
