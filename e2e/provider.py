@@ -90,7 +90,7 @@ def add_ingress(cluster: Cluster) -> None:
 
 
 def add_monitoring(cluster: Cluster) -> None:
-    """Install the Prometheus operator with a Prometheus and an Alertmanager."""
+    """Install Prometheus, Alertmanager, their operator and the adapter for autoscalers."""
     own = cluster.kind == "embedded"
     if own:
         embedded.load_images(ClusterPaths(cluster.name), monitoring.build_images())

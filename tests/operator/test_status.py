@@ -1,59 +1,19 @@
 """What a user reads for each thing that can go wrong."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from sentiment_operator.api.kinds import CUSTOM_METRICS, HPA_TOLERANCE
 from sentiment_operator.api.v1alpha1 import SentimentServiceSpec
 from sentiment_operator.reconcile.conditions import Finding, Observed
-from sentiment_operator.reconcile.services import prepared_models
-from sentiment_operator.reconcile.status import compute_status, transition
+from sentiment_operator.reconcile.status import transition
 
-from .objects import OWNER, child, deployment, pod, waiting
-
-SPEC = SentimentServiceSpec.model_validate({})
-GOOD = deployment(replicas=1, updatedReplicas=1, readyReplicas=1, availableReplicas=1)
-STARTING = deployment(replicas=1, updatedReplicas=1)
-
-
-def saw(
-    *children: dict[str, Any],
-    spec: SentimentServiceSpec = SPEC,
-    pods: Sequence[dict[str, Any]] = (),
-    problems: Sequence[Finding] = (),
-    apis: frozenset[str] = frozenset(),
-    models: Sequence[dict[str, Any]] = (),
-) -> Observed:
-    by_kind = {made["kind"]: made for made in children}
-    there = {model["metadata"]["name"]: model for model in models}
-    prepared = prepared_models(spec.references, there)
-    return Observed(by_kind, list(pods), list(problems), apis, spec, there, prepared)
-
-
-def spec_of(**spec: Any) -> SentimentServiceSpec:
-    return SentimentServiceSpec.model_validate(spec)
-
-
-def status_of(seen: Observed, previous: dict[str, Any] | None = None, now: str = "now") -> dict[str, Any]:
-    return compute_status(OWNER, 1, seen, previous or {}, now)
-
-
-def conditions(seen: Observed) -> dict[str, tuple[str, str]]:
-    return {c["type"]: (c["status"], c["reason"]) for c in status_of(seen)["conditions"]}
-
-
-def message(seen: Observed, kind: str = "Ready") -> str:
-    return next(str(c["message"]) for c in status_of(seen)["conditions"] if c["type"] == kind)
+from .objects import child, deployment, pod, waiting
+from .seen import GOOD, STARTING, condition, conditions, message, saw, spec_of, status_of
 
 
 def unscheduled(text: str) -> dict[str, Any]:
     condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": text}
     return pod(conditions=[condition])
-
-
-def condition(kind: str, status: str, reason: str, text: str) -> dict[str, Any]:
-    return {"type": kind, "status": status, "reason": reason, "message": text}
 
 
 def test_all_is_well() -> None:
@@ -238,170 +198,6 @@ def test_scaling_up_is_not_unready() -> None:
     growing["status"]["availableReplicas"] = 1
     assert conditions(saw(growing, spec=scaled))["Ready"] == ("False", "Starting")
     assert conditions(saw(growing))["Ready"] == ("False", "Starting")
-
-
-def scaler(kind: str, state: str, reason: str, text: str) -> dict[str, Any]:
-    return child("HorizontalPodAutoscaler", status={"conditions": [condition(kind, state, reason, text)]})
-
-
-HPA = spec_of(autoscaling={"type": "HPA"})
-BY_REQUESTS = spec_of(autoscaling={"type": "HPA", "targetCPUUtilizationPercent": 0})
-KEDA = spec_of(autoscaling={"type": "KEDA", "prometheusAddress": "http://p:9090"})
-METRICS = frozenset({CUSTOM_METRICS})
-TOLERANT = METRICS | {HPA_TOLERANCE}
-UNABLE = scaler("ScalingActive", "False", "FailedGetResourceMetric", "no metrics")
-ABLE = scaler("ScalingActive", "True", "ValidMetricFound", "fine")
-KEDA_SAYS_NO = child("ScaledObject", status={"conditions": [condition("Ready", "False", "", "bad query")]})
-KEDA_SAYS_YES = child("ScaledObject", status={"conditions": [condition("Ready", "True", "", "")]})
-BALANCED = spec_of(access={"service": {"type": "LoadBalancer"}})
-ADDRESS = {"loadBalancer": {"ingress": [{"ip": "10.0.0.1"}]}}
-INGRESS = spec_of(access={"ingress": {"host": "a.example.com", "className": "nginx"}})
-ROUTE = spec_of(access={"httpRoute": {"parentRefs": [{"name": "public"}]}})
-PARENTS = {"parentRefs": [{"name": "public"}]}
-MONITORED = spec_of(monitoring={"serviceMonitor": {}, "prometheusRule": {}})
-
-
-def route(*conditions: dict[str, Any]) -> dict[str, Any]:
-    answers = [{"parentRef": {"name": "public"}, "conditions": list(conditions)}] if conditions else []
-    return child("HTTPRoute", spec=PARENTS, status={"parents": answers})
-
-
-@pytest.mark.parametrize(
-    ("seen", "kind", "state", "reason", "words", "degraded"),
-    [
-        (saw(GOOD, UNABLE, spec=HPA, apis=METRICS), "AutoscalingReady", "False", None, "no metrics", False),
-        (
-            saw(GOOD, ABLE, spec=HPA, apis=METRICS),
-            "AutoscalingReady",
-            "True",
-            "Active",
-            "belowPercentOfTarget does nothing here (Kubernetes has a field for it since 1.35)",
-            False,
-        ),
-        (
-            saw(GOOD, KEDA_SAYS_YES, spec=KEDA, apis=TOLERANT | {"ScaledObject"}),
-            "AutoscalingReady",
-            "True",
-            "Active",
-            "belowPercentOfTarget does nothing here (KEDA has no field for it)",
-            False,
-        ),
-        (
-            saw(GOOD, ABLE, spec=HPA),
-            "AutoscalingReady",
-            "True",
-            "ActiveByCPUOnly",
-            "prometheus-adapter",
-            False,
-        ),
-        (saw(GOOD, spec=HPA), "AutoscalingReady", "False", "AutoscalerStarting", "", False),
-        (saw(GOOD, spec=BY_REQUESTS), "AutoscalingReady", "False", "CustomMetricsNotServed", "", True),
-        (saw(GOOD, spec=KEDA), "AutoscalingReady", "False", "KindNotInstalled", "install KEDA", True),
-        (
-            saw(GOOD, KEDA_SAYS_NO, spec=KEDA, apis=frozenset({"ScaledObject"})),
-            "AutoscalingReady",
-            "False",
-            "ScaledObjectNotReady",
-            "bad query",
-            False,
-        ),
-        (saw(GOOD, child("Service"), spec=BALANCED), "Exposed", "False", "LoadBalancerPending", "", False),
-        (
-            saw(GOOD, child("Service", status=ADDRESS), spec=BALANCED),
-            "Exposed",
-            "True",
-            "Published",
-            "",
-            False,
-        ),
-        (
-            saw(GOOD, child("Ingress", spec={"ingressClassName": "nginx"}), spec=INGRESS),
-            "Exposed",
-            "False",
-            "IngressPending",
-            "class nginx",
-            False,
-        ),
-        (saw(GOOD, spec=ROUTE), "Exposed", "False", "KindNotInstalled", "the Gateway API", True),
-        (
-            saw(GOOD, route(), spec=ROUTE, apis=frozenset({"HTTPRoute"})),
-            "Exposed",
-            "False",
-            "RoutePending",
-            "Gateway public",
-            False,
-        ),
-        (
-            saw(
-                GOOD,
-                route(condition("Accepted", "False", "NotAllowedByListeners", "not you")),
-                spec=ROUTE,
-                apis=frozenset({"HTTPRoute"}),
-            ),
-            "Exposed",
-            "False",
-            "NotAllowedByListeners",
-            "Gateway public refuses the HTTPRoute: not you",
-            True,
-        ),
-        (
-            saw(
-                GOOD,
-                route(condition("Accepted", "True", "Accepted", "")),
-                spec=ROUTE,
-                apis=frozenset({"HTTPRoute"}),
-            ),
-            "Exposed",
-            "True",
-            "Published",
-            "",
-            False,
-        ),
-        (
-            saw(GOOD, spec=MONITORED, apis=frozenset({"ServiceMonitor"})),
-            "MonitoringReady",
-            "False",
-            "KindNotInstalled",
-            "spec.monitoring.prometheusRule",
-            True,
-        ),
-        (
-            saw(GOOD, spec=MONITORED, apis=frozenset({"ServiceMonitor", "PrometheusRule"})),
-            "MonitoringReady",
-            "True",
-            "Configured",
-            "",
-            False,
-        ),
-    ],
-)
-def test_features_have_conditions_of_their_own(
-    seen: Observed, kind: str, state: str, reason: str | None, words: str, degraded: bool
-) -> None:
-    found = conditions(seen)
-    assert found[kind] == (state, reason or "FailedGetResourceMetric")
-    assert words in message(seen, kind)
-    assert found["Ready"] == ("True", "Ready")
-    assert found["Degraded"][0] == str(degraded)
-
-
-def test_a_tolerance_that_works_is_not_spoken_of() -> None:
-    told = message(saw(GOOD, ABLE, spec=HPA, apis=TOLERANT), "AutoscalingReady")
-    assert told == "The autoscaler sets the number of pods."
-
-
-def test_a_feature_that_is_not_asked_for_has_no_condition() -> None:
-    assert set(conditions(saw(GOOD))) == {"Ready", "Available", "ModelReady", "Progressing", "Degraded"}
-
-
-def test_a_feature_that_cannot_be_had_is_an_event() -> None:
-    well = status_of(saw(GOOD))
-    worse = status_of(saw(GOOD, spec=KEDA), well)
-    found = transition(well, worse)
-    assert found is not None
-    assert found[:2] == ("Warning", "KindNotInstalled")
-    assert transition(worse, worse) is None
-    assert transition(worse, well) == ("Normal", "AsExpected", "Nothing is wrong.")
 
 
 def test_starting_is_not_degraded_and_a_crash_is() -> None:

@@ -5,6 +5,7 @@ Built from pinned Go modules: Debian's Prometheus knows no Kubernetes.
 """
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -29,7 +30,7 @@ _OTHERS = (
     ),
     Program("prometheus-adapter", "sigs.k8s.io/prometheus-adapter/cmd/adapter"),
 )
-_PUBLIC, _OWN = "quay.io/prometheus-operator/", "docker.io/sentiment-operator/"
+_PUBLIC = re.compile(r"[\w.]+/[\w-]+/([\w-]+):v[0-9.]+")
 
 
 def build_images() -> list[Path]:
@@ -41,26 +42,24 @@ def build_images() -> list[Path]:
 
 
 def install(kubectl: Sequence[str], *, own_images: bool) -> None:
-    """Install all three, and wait until they are there."""
+    """Install them, and wait until they are there."""
+
+    def apply(manifests: str, what: str) -> None:
+        start = [*kubectl, "apply", "--server-side", "--force-conflicts", "-f", "-"]
+        run(start, what=f"applying {what}", stdin=_with_images(manifests, own_images))
+
     with step("installing the Prometheus operator"):
-        apply = [*kubectl, "apply", "--server-side", "--force-conflicts", "-f", "-"]
-        run([*kubectl, "apply", "--server-side", "-f", "-"], what="making a namespace", stdin=_namespace())
+        apply(_namespace(), "a namespace")
         bundle = (_source() / "bundle.yaml").read_text()
-        bundle = bundle.replace("namespace: default", f"namespace: {NAMESPACE}")
-        if own_images:
-            bundle = bundle.replace(f"{_PUBLIC}prometheus-operator:v0.85.0", f"{_OWN}prometheus-operator:1")
-            bundle = bundle.replace(
-                f"{_PUBLIC}prometheus-config-reloader:v0.85.0", f"{_OWN}prometheus-config-reloader:1"
-            )
-        run(apply, what="applying the Prometheus operator", stdin=bundle)
+        apply(bundle.replace("namespace: default", f"namespace: {NAMESPACE}"), "the Prometheus operator")
         run([*kubectl, "wait", "--for=condition=Established", "--all", "crd"], what="waiting for its kinds")
     with step("installing Prometheus and Alertmanager"):
-        run(apply, what="applying Prometheus", stdin=_manifests("stack.yaml", own_images))
+        apply((_MODULE / "stack.yaml").read_text(), "Prometheus")
         for kind, name in (("prometheus", "main"), ("alertmanager", "main")):
             ready = ["-n", NAMESPACE, "wait", "--for=condition=Available", f"{kind}/{name}", "--timeout=180s"]
             run([*kubectl, *ready], what=f"waiting for {kind}")
     with step("installing prometheus-adapter"):
-        run(apply, what="applying the adapter", stdin=_manifests("adapter.yaml", own_images))
+        apply((_MODULE / "adapter.yaml").read_text(), "the adapter")
         serving = ["wait", "--for=condition=Available", "apiservice/v1beta1.custom.metrics.k8s.io"]
         run([*kubectl, *serving, "--timeout=120s"], what="waiting for the custom metrics API")
 
@@ -75,12 +74,6 @@ def _namespace() -> str:
     return json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
 
 
-def _manifests(name: str, own_images: bool) -> str:
-    text = (_MODULE / name).read_text()
-    for image, public in (
-        ("prometheus", "quay.io/prometheus/prometheus:v3.13.5"),
-        ("alertmanager", "quay.io/prometheus/alertmanager:v0.28.1"),
-        ("prometheus-adapter", "registry.k8s.io/prometheus-adapter/prometheus-adapter:v0.12.0"),
-    ):
-        text = text.replace(f"@{image.upper()}@", f"{_OWN}{image}:1" if own_images else public)
-    return text
+def _with_images(manifests: str, own: bool) -> str:
+    """Public images, or in their place those that were built here."""
+    return _PUBLIC.sub(r"docker.io/sentiment-operator/\1:1", manifests) if own else manifests

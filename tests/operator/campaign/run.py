@@ -147,10 +147,12 @@ class Campaign:
             expected=expected,
         )
         what = point.fault[0].name if point.fault else f"meanwhile {point.disturbance.name}"  # type: ignore[union-attr]
-        if not hit:
+        differences = ended.differences(expected)
+        # Another end counts in any case: what happens while no watch is open is no event that was lost.
+        if hit or differences:
+            self._note(what, point, differences)
+        else:
             self._report.missed[what] += 1
-            return
-        self._note(what, point, ended.differences(expected))
 
     def _note(self, what: str, which: object, differences: list[str]) -> None:
         self._report.points[what] += 1
