@@ -221,6 +221,11 @@ def test_an_alert_fires(case: Case, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_no_state_goes_stale_between_evaluations() -> None:
+    """After 5 minutes a sample counts as gone, and from those of an hour a restarted Prometheus goes on."""
+    assert {group["interval"] for group in GROUPS} <= {"30s", "1m", "5m"}
+
+
 def test_each_alert_is_tested_and_has_its_steps() -> None:
     alerts = {rule["alert"] for group in GROUPS for rule in group["rules"] if "alert" in rule}
     assert alerts == {f"SentimentService{case.alert}" for case in CASES}

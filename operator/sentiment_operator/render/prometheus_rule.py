@@ -39,7 +39,7 @@ def groups(owner: Owner, spec: SentimentServiceSpec) -> list[dict[str, Any]]:
     return [
         {"name": f"{prefix}.availability", "interval": "30s", "rules": [_unavailable(alerts, limits)]},
         {"name": f"{prefix}.load", "interval": "1m", "rules": _load(alerts, limits, spec)},
-        {"name": f"{prefix}.traffic", "interval": "1h", "rules": [_traffic(alerts, limits)]},
+        {"name": f"{prefix}.traffic", "interval": "5m", "rules": [_traffic(alerts, limits)]},
         {
             "name": f"{prefix}.objective",
             "interval": "1m",
@@ -139,11 +139,12 @@ def _traffic(alerts: _Alerts, limits: Thresholds) -> Rule:
     kept = _plain(Decimal(100 - limits.traffic_drop_percent) / 100)
     # Without any request left there is no series any more: then the day counts as 0.
     today = f"(sum(increase({requests}[1d])) or vector(0))"
+    # A Prometheus that restarts takes up again what lasted 10 minutes or more, from facts of the last hour.
     return alerts.make(
         "TrafficDropped",
         "warning",
         f"{today} < {kept} * ({day('7d', '8d')} or {day('1d', '2d')})",
-        "1h",
+        "10m",
         f"requests of the last day are {limits.traffic_drop_percent} % below the same day before.",
     )
 
