@@ -2,9 +2,11 @@
 
 import json
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from .ask import client_pod
 from .provider import Cluster
@@ -15,58 +17,89 @@ _SCRIPT = """
 import http.client, json, sys, threading, time
 host, port, callers = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 body = json.dumps({"text": "服务态度很好，解决问题很快"}).encode()
-stop, sent, failed = threading.Event(), [0] * callers, []
-def call(me):
+stop, saying = threading.Event(), threading.Lock()
+def one(begin):
+    try:
+        link = http.client.HTTPConnection(host, port, timeout=30)
+        link.request("POST", "/api/v1/sentiment/analyze", body, {"Content-Type": "application/json"})
+        answer = link.getresponse()
+        said = answer.read()
+        link.close()
+        if answer.status == 200 and json.loads(said)["data"]["english_label"] == "Positive":
+            return ""
+        return f"{answer.status} {said[:200]!r}"
+    except Exception as error:
+        return repr(error)
+def call():
     while not stop.is_set():
         begin = time.time()
-        try:
-            link = http.client.HTTPConnection(host, port, timeout=30)
-            link.request("POST", "/api/v1/sentiment/analyze", body, {"Content-Type": "application/json"})
-            answer = link.getresponse()
-            said = answer.read()
-            if answer.status != 200 or json.loads(said)["data"]["english_label"] != "Positive":
-                failed.append(f"{begin:.2f}: {answer.status} {said[:200]!r}")
-            link.close()
-        except Exception as error:
-            failed.append(f"{begin:.2f}: {time.time() - begin:.2f} s, {error!r}")
-        sent[me] += 1
-        if me == 0 and sent[0] == 1:
-            print("under way", flush=True)
+        wrong = one(begin)
+        line = json.dumps([begin, time.time(), wrong])
+        with saying:
+            print(line, flush=True)
         stop.wait(0.02)
-threads = [threading.Thread(target=call, args=(me,)) for me in range(callers)]
+threads = [threading.Thread(target=call) for _ in range(callers)]
 for thread in threads: thread.start()
 sys.stdin.read()
 stop.set()
 for thread in threads: thread.join()
-print(json.dumps({"sent": sum(sent), "failed": failed}))
 """
+
+
+class Request(NamedTuple):
+    """When it began and ended, in seconds of the epoch, and what was wrong with the answer."""
+
+    begin: float
+    end: float
+    wrong: str
+
+    def __str__(self) -> str:
+        return f"{self.begin:.2f}, {self.end - self.begin:.2f} s: {self.wrong or 'right'}"
 
 
 @dataclass
 class Outcome:
-    """Filled in when the load has ended."""
+    """Grows while requests are answered."""
 
-    sent: int = 0
-    failed: list[str] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
+
+    @property
+    def sent(self) -> int:
+        return len(self.requests)
+
+    @property
+    def failed(self) -> list[str]:
+        return [str(request) for request in self.requests if request.wrong]
 
 
 @contextmanager
 def load(
-    cluster: Cluster, namespace: str, service: str, node: str | None = None, callers: int = 4
+    cluster: Cluster, namespace: str, host: str, node: str | None = None, callers: int = 4
 ) -> Iterator[Outcome]:
-    """Requests from `callers` threads for as long as the block runs; the service must answer already."""
+    """Requests from `callers` threads for as long as the block runs; the service must answer already.
+
+    `host`: as pods of the namespace call it: the service's name, or an address.
+    """
     client_pod(cluster, namespace, node)
     command = [*cluster.kubectl_start, "-n", namespace, "exec", "-i", "client", "--"]
-    script = ["/app/bin/python", "-c", _SCRIPT, f"{service}.{namespace}.svc", "7860", str(callers)]
+    script = ["/app/bin/python", "-c", _SCRIPT, host, "7860", str(callers)]
     outcome = Outcome()
     with subprocess.Popen(
         [*command, *script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
+        assert process.stdin
         assert process.stdout
-        wait_for("the first answer", process.stdout.readline)
+        reader = threading.Thread(target=_read, args=(process.stdout, outcome.requests))
+        reader.start()
         try:
+            wait_for("the first answer", lambda: outcome.requests)
             yield outcome
         finally:
-            said, _ = process.communicate(timeout=60)
-            found = json.loads(said)
-            outcome.sent, outcome.failed = found["sent"], found["failed"]
+            process.stdin.close()
+            reader.join(60)
+            process.wait(60)
+    assert process.returncode == 0, "the load broke off"
+
+
+def _read(lines: Iterator[str], requests: list[Request]) -> None:
+    requests += (Request(*json.loads(line)) for line in lines)
