@@ -8,7 +8,7 @@ INGRESS ?=
 MONITORING ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test test-unit test-api test-web test-torch test-models e2e bench campaign lint generate model images cluster-up cluster-down
+.PHONY: help demo demo-down test test-unit test-api test-web test-torch test-models e2e bench reliability scaling campaign lint generate model images cluster-up cluster-down
 
 help: ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -42,6 +42,12 @@ e2e: ## a real cluster
 
 bench: ## figures side by side with peers, into docs/benchmarks.md (ONLY="latency gains": parts)
 	@$(RUN) python -m bench $(ONLY)
+
+reliability: ## alerts and faults on a real cluster under load, into docs/reliability.md (ONLY="alerts oom": parts)
+	@$(RUN) python -m bench.reliability $(ONLY)
+
+scaling: ## simulate the autoscaler's rules over loads of many kinds, into docs/how-to/autoscaling.md
+	@$(RUN) python -m bench.scaling
 
 campaign: ## the long fault campaign: every fault at every write, against a real API server
 	$(RUN) python -m tests.operator.campaign
