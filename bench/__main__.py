@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import datetime
-import json
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from rich.console import Console
 
 from bench import latency, memory, operator, start, throughput, web
-from bench.measure import load_average, machine
 from bench.paths import ROOT
+from bench.record import record
 from bench.report import write
 
 DOCUMENT = ROOT / "docs/benchmarks.md"
@@ -70,31 +69,10 @@ def main() -> int:
 
 
 def _measure(name: str, console: Console) -> None:
-    before, begin = load_average(), time.monotonic()
-    found = PARTS[name](console)
-    results = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
-    results[name] = {
-        "part": name,
-        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "commit": _commit(),
-        "machine": machine(),
-        "load_before": before,
-        "load_after": load_average(),
-        "seconds": round(time.monotonic() - begin, 1),
-        **found,
-    }
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(results, ensure_ascii=False, indent=1) + "\n", "utf-8")
+    begin = time.monotonic()
     # After every part: a run that is broken off keeps what it has.
-    write(DOCUMENT, results)
+    write(DOCUMENT, record(RESULTS, name, partial(PARTS[name], console)))
     console.print(f"{name}: {time.monotonic() - begin:.0f} s; see {DOCUMENT.relative_to(ROOT)}")
-
-
-def _commit() -> str:
-    found = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    return found.stdout.strip() or "unknown"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Bar charts as SVG text. Pure."""
+"""Charts as SVG text. Pure."""
 
 from __future__ import annotations
 
@@ -49,3 +49,49 @@ def bars(title: str, rows: Sequence[Row], unit: str, line: tuple[float, str] | N
             f'<text x="{x:.1f}" y="{bottom + 14}" text-anchor="middle" fill="{BAR}">{escape(line[1])}</text>',
         ]
     return "\n".join([*parts, "</svg>", ""])
+
+
+class Line(NamedTuple):
+    label: str
+    points: Sequence[tuple[float, float]]
+    colour: str
+    stairs: bool = False
+    """A number that stays until the next one."""
+
+
+def lines(title: str, panels: Sequence[Sequence[Line]], unit: str) -> str:
+    """Panels one below the other over the same axis, each with its own scale from 0."""
+    tall, left = 150, 46
+    width = WIDTH - left - 14
+    height = TOP + (tall + 34) * len(panels) + 18
+    last = max(x for panel in panels for line in panel for x, _ in line.points) or 1.0
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" '
+        'font-family="sans-serif" font-size="13" role="img">',
+        f"<title>{escape(title)}</title>",
+        f'<rect width="{WIDTH}" height="{height}" fill="#ffffff"/>',
+        f'<text x="12" y="24" font-size="15" font-weight="bold" fill="#222">{escape(title)}</text>',
+    ]
+    for number, panel in enumerate(panels):
+        top = TOP + (tall + 34) * number
+        bottom = top + tall
+        most = max(y for line in panel for _, y in line.points) or 1.0
+        parts += [
+            f'<path d="M{left} {top}V{bottom}H{left + width}" fill="none" stroke="#222"/>',
+            f'<text x="{left - 6}" y="{top + 10}" text-anchor="end" fill="#222">{most:.3g}</text>',
+            f'<text x="{left - 6}" y="{bottom}" text-anchor="end" fill="#222">0</text>',
+        ]
+        for at, line in enumerate(panel):
+            path = ""
+            for x, y in line.points:
+                across, up = left + x / last * width, bottom - y / most * tall
+                step = f"H{across:.1f}" if path and line.stairs else ""
+                path += f"{step}{'L' if path else 'M'}{across:.1f} {up:.1f}"
+            parts += [
+                f'<path d="{path}" fill="none" stroke="{line.colour}" stroke-width="1.8"/>',
+                f'<text x="{left + 8 + 190 * at}" y="{bottom + 18}" fill="{line.colour}">'
+                f"{escape(line.label)}</text>",
+            ]
+    place = f'x="{left + width}" y="{height - 8}" text-anchor="end"'
+    end = f'<text {place} fill="#222">{last:.0f} {escape(unit)}</text>'
+    return "\n".join([*parts, end, "</svg>", ""])

@@ -11,6 +11,8 @@ from bench.measure import Spread, figure, ratios
 from bench.plot import Row, bars
 
 Results = Mapping[str, Any]
+# Text, and plots by the names of their files.
+Section = Callable[[Results], tuple[str, dict[str, str]]]
 ARTICLE, OURS, RAW = "the article's way", "sentiment-service", "raw engine, best order"
 OURS_FP32 = "sentiment-service, fp32"
 SAME_ENGINE = "LitServe, our OpenVINO int8 model"
@@ -155,7 +157,7 @@ def figures(results: Results) -> tuple[str, dict[str, str]]:
     return table(["", "figure"], rows), {}
 
 
-SECTIONS: dict[str, Callable[[Results], tuple[str, dict[str, str]]]] = {
+SECTIONS: dict[str, Section] = {
     "throughput": throughput,
     "latency": latency,
     "gains": gains,
@@ -180,26 +182,31 @@ def replace(document: str, name: str, text: str) -> str:
     return pattern.sub(lambda _: f"{begin}\n{text}\n{end}", document)
 
 
-def heading(result: Results) -> str:
+def heading(result: Results, command: str = "make bench") -> str:
     """When, where and under which load a part was measured."""
     where = result["machine"]
     return (
-        f"`make bench ONLY={result['part']}`, {result['date']}, commit `{result['commit']}`, "
+        f"`{command} ONLY={result['part']}`, {result['date']}, commit `{result['commit']}`, "
         f"{where['cores']} cores of {where['cpu']}, {where['memory_gb']} GB, Python {where['python']}; "
         f"load average {result['load_before']} before, {result['load_after']} after; "
         f"{result['seconds']:.0f} s."
     )
 
 
-def write(document: Path, results: Mapping[str, Results]) -> None:
+def write(
+    document: Path,
+    results: Mapping[str, Results],
+    sections: Mapping[str, Section] = SECTIONS,
+    command: str = "make bench",
+) -> None:
     """Every part that was ever measured, into the document and the plots beside it."""
     text = document.read_text("utf-8")
     folder = document.with_suffix("")
     folder.mkdir(exist_ok=True)
-    for name, render in SECTIONS.items():
+    for name, render in sections.items():
         if name in results:
             body, plots = render(results[name])
-            text = replace(text, name, f"{heading(results[name])}\n\n{body}")
+            text = replace(text, name, f"{heading(results[name], command)}\n\n{body}")
             for file, svg in plots.items():
                 (folder / file).write_text(svg, "utf-8")
     document.write_text(text, "utf-8")

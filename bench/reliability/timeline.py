@@ -1,0 +1,49 @@
+"""What a fault cost, from what became of each request. Pure."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from e2e.load import Request
+
+
+class Cost(NamedTuple):
+    """Of one fault; times in seconds."""
+
+    sent: int
+    lost: int
+    first_right: float
+    """From the fault to the first right answer to a request that was sent after it."""
+    silence: float
+    """The longest time without any right answer."""
+    said: dict[str, int]
+    """What callers got instead, and how often."""
+
+
+def cost(requests: Sequence[Request], at: float) -> Cost:
+    """The cost of a fault at `at`; there must be right answers before and after it."""
+    rights = [request for request in requests if not request.wrong]
+    ends = sorted(request.end for request in rights)
+    wrong = [request.wrong for request in requests if request.wrong]
+    return Cost(
+        sent=len(requests),
+        lost=len(wrong),
+        first_right=min(request.end for request in rights if request.begin >= at) - at,
+        silence=max(after - before for before, after in pairwise(ends)),
+        said=dict(Counter(map(kind, wrong)).most_common()),
+    )
+
+
+def kind(wrong: str) -> str:
+    """An HTTP status with the error's code, or the exception, without what differs from case to case."""
+    if found := re.match(r"(\d{3}) .*?\"code\": ?\"(\w+)\"", wrong):
+        return f"{found[1]} {found[2]}"
+    return wrong.partition("(")[0].strip() if not wrong[:3].isdecimal() else wrong[:3]
+
+
+def right_since(requests: Sequence[Request], at: float, count: int) -> bool:
+    """The last `count` answers are right, all to requests sent after `at`."""
+    last = list(requests)[-count:]
+    return len(last) == count and all(request.begin >= at and not request.wrong for request in last)

@@ -1,0 +1,88 @@
+"""From requests and results to what docs/reliability.md says."""
+
+import subprocess
+from pathlib import Path
+
+import promql_parser
+import pytest
+
+from bench.reliability import report, runbooks, timeline
+from bench.reliability.alerts import CAUSES, RUNBOOKS
+from bench.reliability.backfill import openmetrics
+from bench.reliability.faults import FAULTS
+from bench.reliability.timeline import Cost
+from e2e.cluster.debian import unpacked
+from e2e.load import Request
+
+BUSY = '503 b\'{"success":false,"error":{"code":"engine_failed","message":"signal SIGKILL"}}\''
+RESET = "ConnectionResetError(104, 'Connection reset by peer')"
+
+
+def test_a_fault_costs_what_came_between_right_answers() -> None:
+    requests = [
+        Request(0.0, 0.1, ""),
+        Request(0.9, 1.4, BUSY),  # under way at the fault
+        Request(1.1, 1.2, RESET),
+        Request(0.5, 2.1, ""),  # right, but asked before it
+        Request(2.2, 3.5, ""),
+        Request(3.5, 3.6, ""),
+    ]
+    assert timeline.cost(requests, 1.0) == Cost(
+        sent=6,
+        lost=2,
+        first_right=2.5,
+        silence=2.0,
+        said={"503 engine_failed": 1, "ConnectionResetError": 1},
+    )
+
+
+def test_right_again_needs_answers_to_what_was_asked_after_the_fault() -> None:
+    rights = [Request(float(at), at + 0.1, "") for at in range(5)]
+    assert timeline.right_since(rights, 2.0, 3)
+    assert not timeline.right_since(rights, 2.5, 3)
+    assert not timeline.right_since([*rights, Request(6, 6.1, RESET)], 0, 3)
+    assert not timeline.right_since(rights, 0, 6)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "kind"),
+    [(BUSY, "503 engine_failed"), (RESET, "ConnectionResetError"), ("502 b'<html>'", "502")],
+)
+def test_failures_are_told_apart_by_their_kind(wrong: str, kind: str) -> None:
+    assert timeline.kind(wrong) == kind
+
+
+@pytest.mark.parametrize("alert", CAUSES)
+def test_each_alert_of_the_table_has_steps_that_can_be_tried(alert: str) -> None:
+    told = runbooks.steps(RUNBOOKS.read_text(), f"SentimentService{alert}", "shop", "reviews")
+    assert "kubectl -n shop get ssvc reviews -o wide" in told.commands
+    assert len(told.commands + told.queries) > 2
+    for query in told.queries:
+        promql_parser.parse(query)
+
+
+def test_promtool_takes_the_past(tmp_path: Path) -> None:
+    text = openmetrics("asked", {"pod": "a"}, 1_700_000_000, 1_700_000_180, 60)
+    assert text.count("asked_total{") == 3
+    (tmp_path / "past.txt").write_text(text)
+    promtool = [str(unpacked("prometheus") / "promtool"), "tsdb", "create-blocks-from", "openmetrics"]
+    subprocess.run([*promtool, tmp_path / "past.txt", tmp_path / "blocks"], check=True, capture_output=True)
+    assert list((tmp_path / "blocks").glob("*/meta.json"))
+
+
+def test_tables_have_a_row_for_each_alert_and_service() -> None:
+    seen = {"firing": 61, "resolved": 5, "steps": 4, "in_vain": ["kubectl get nothing"]}
+    text, _ = report.alerts({"alerts": dict.fromkeys(CAUSES, seen)})
+    assert text.count("| 61 |") == text.count("| 3 of 4 |") == len(CAUSES) == 6
+    cost = Cost(100, 1, 0.5, 0.25, {"503 engine_failed": 1})._asdict()
+    facts = {"date": "2026", "seconds": 1.0}
+    faults = {
+        fault.name: {**facts, "rows": [{"service": one, **cost, "whole": 2.0} for one in fault.services]}
+        for fault in FAULTS
+    }
+    text, _ = report.healing(report.by_section(faults)["healing"])
+    assert text.count("1 of 100") == sum(len(fault.services) for fault in FAULTS)
+    assert "503 engine_failed (1)" in text
+    assert all(f"ONLY={fault.name}`" in text for fault in FAULTS)
+    faults["oom"]["rows"] = [{"service": "one", "failed": "no such process"}]
+    assert "**not measured**: no such process" in report.healing(report.by_section(faults)["healing"])[0]
