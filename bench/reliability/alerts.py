@@ -31,14 +31,16 @@ RUNBOOKS = ROOT / "docs/runbooks.md"
 NAMESPACE = "alerts"
 CALLERS = 16
 _PREFIX = "SentimentService"
-# A third of a core, a queue for two texts: what 16 callers ask is too much, what one asks is not.
+_RETENTION = "15d"
 SERVICES: dict[str, dict[str, Any]] = {
     "busy": {
         "autoscaling": {"type": "HPA", "minReplicas": 1, "maxReplicas": 1},
-        "serving": {"maxBatchItems": 1, "queueLimit": 2, "idleUnloadSeconds": 30},
+        "serving": {"idleUnloadSeconds": 30},
         "resources": {"limits": {"cpu": "300m"}, "requests": {"cpu": "100m"}},
-        "thresholds": {"p95LatencyMilliseconds": 50, "memory": "80M"},
+        "thresholds": {"p95LatencyMilliseconds": 50, "memory": "80M", "cpuPercent": 20},
     },
+    # The image has no torch.
+    "failing": {"serving": {"warmUp": True, "engine": "torch"}, "thresholds": {}},
     "quiet": {
         "access": {"networkPolicy": {"allowFrom": [{"name": "all", "namespaceLabels": {}}]}},
         "thresholds": {},
@@ -52,10 +54,10 @@ SERVICES: dict[str, dict[str, Any]] = {
 # Of which service, by what, and ended by what.
 CAUSES = {
     "Unavailable": ("broken", "a version whose model can't be loaded", "the version before"),
-    "Slow": ("busy", f"{CALLERS} callers, a third of a core", "1 caller"),
-    "MemoryHigh": ("busy", "the model is loaded", "nobody asks, the model is unloaded"),
-    "CPUHigh": ("busy", f"{CALLERS} callers, a third of a core", "1 caller"),
-    "Failing": ("busy", f"{CALLERS} callers, a queue for 2 texts", "1 caller"),
+    "Slow": ("busy", f"{CALLERS} callers, 0.3 cores, `p95LatencyMilliseconds: 50`", "no callers"),
+    "MemoryHigh": ("busy", "the model is loaded, `memory: 80M`", "no callers, the model is unloaded"),
+    "CPUHigh": ("busy", f"{CALLERS} callers, 0.3 cores, `cpuPercent: 20`", "no callers"),
+    "Failing": ("failing", "a caller of a pod whose model can't be loaded", "no caller"),
     "TrafficDropped": ("quiet", "1440 requests a day until yesterday, then none", "3000 requests"),
 }
 
@@ -73,26 +75,24 @@ def prove(cluster: Cluster) -> dict[str, Any]:
         for name in SERVICES:
             _apply(cluster, name)
         watch.begins("TrafficDropped")
-        for name in SERVICES:
+        for name in SERVICES.keys() - {"failing"}:
             wait_ready(cluster, NAMESPACE, name, quiet)
         wait_for("targets that are up", prometheus.targets_up(NAMESPACE), 120)
-        with load(cluster, NAMESPACE, "busy", callers=CALLERS):
+        # Not by the Service, which has no ready pod to send it to.
+        pod = _address(cluster, "failing")
+        with load(cluster, NAMESPACE, "busy", callers=CALLERS), load(cluster, NAMESPACE, pod, callers=1):
             watch.begins("MemoryHigh", "Slow", "CPUHigh", "Failing")
-            # The image has no torch.
             _apply(cluster, "broken", engine="torch")
             watch.begins("Unavailable")
             watch.fires("Unavailable")
             _apply(cluster, "broken")
             watch.ends("Unavailable")
             watch.fires("MemoryHigh", "Slow", "CPUHigh", "Failing")
-        watch.ends("Slow", "CPUHigh", "Failing")
-        with load(cluster, NAMESPACE, "busy", callers=1):
-            watch.fires("TrafficDropped")
-            with load(cluster, NAMESPACE, "quiet", callers=4) as asked:
-                wait_for("requests enough", lambda: asked.sent > 3000, 300)
-            watch.ends("TrafficDropped")
-            watch.clears("Slow", "CPUHigh", "Failing")
-        watch.ends("MemoryHigh")
+        watch.ends("MemoryHigh", "Slow", "CPUHigh", "Failing")
+        watch.fires("TrafficDropped")
+        with load(cluster, NAMESPACE, "quiet", callers=4) as asked:
+            wait_for("requests enough", lambda: asked.sent > 3000, 300)
+        watch.ends("TrafficDropped")
         watch.clears(*CAUSES)
     return {"alerts": watch.seen}
 
@@ -145,10 +145,11 @@ class _Watch:
 
     def _look(self, alert: str, status: str) -> Callable[[], datetime | None]:
         def probe() -> datetime | None:
+            wanted = (_PREFIX + alert, CAUSES[alert][0], status)
             times = [
                 time
                 for time, one in arrived(self._cluster, NAMESPACE)
-                if one["labels"]["alertname"] == _PREFIX + alert and one["status"] == status
+                if (one["labels"]["alertname"], one["labels"]["sentimentservice"], one["status"]) == wanted
             ]
             return min(times, default=None)
 
@@ -167,21 +168,36 @@ def _apply(cluster: Cluster, name: str, **serving: Any) -> None:
     cluster.apply({**kind, "metadata": {"name": name}, "spec": spec}, NAMESPACE)
 
 
+def _address(cluster: Cluster, name: str) -> str:
+    """The address of the service's only pod."""
+    chosen = f"app.kubernetes.io/instance={name}"
+
+    def started() -> str:
+        pods = cluster.get("-n", NAMESPACE, "pods", "-l", chosen)["items"]
+        running = [
+            one for pod in pods for one in pod["status"].get("containerStatuses", ()) if one.get("started")
+        ]
+        return str(pods[0]["status"]["podIP"]) if running else ""
+
+    return str(wait_for(f"a pod of {name}", started))
+
+
 def _make_room(cluster: Cluster) -> None:
     """Let Prometheus keep days, and give it a second container, through which files come into its folder."""
     container = {
         "name": "past",
         "image": "sentiment-operator/base:1",
         "imagePullPolicy": "IfNotPresent",
-        "command": ["sleep", "infinity"],
+        "command": ["python3", "-c", "import signal; signal.sigwait({signal.SIGTERM})"],
         "volumeMounts": [{"name": "prometheus-main-db", "mountPath": "/prometheus"}],
     }
-    patch = {"spec": {"retention": "15d", "containers": [container]}}
+    patch = {"spec": {"retention": _RETENTION, "containers": [container]}}
     where = ["-n", monitoring.NAMESPACE]
     cluster.kubectl(*where, "patch", "prometheus", "main", "--type=merge", f"--patch={json.dumps(patch)}")
 
     def there() -> bool:
-        pods = cluster.get(*where, "pods", "-l", "prometheus=main")["items"]
+        every = cluster.get(*where, "pods", "-l", "prometheus=main")["items"]
+        pods = [pod for pod in every if f"retention.time={_RETENTION}" in json.dumps(pod["spec"])]
         told = [one for pod in pods for one in pod["status"].get("containerStatuses", ())]
         return {"past", "prometheus"} <= {one["name"] for one in told if one["ready"]}
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bench.reliability.hands import ENGINE, SERVER
+from bench.reliability.timeline import right_since
 from bench.reliability.world import NAMESPACE, ONE, TWO, World
 from e2e.demo import OPERATOR_NAMESPACE
 from e2e.load import Outcome
@@ -85,11 +86,18 @@ def engines():
     return found
 [victim], small = engines(), []
 while victim in engines():
+    grown, growing = os.pipe()
     child = os.fork()
     if child == 0:
-        held = b"x" * (16 << 20)
+        held = []
+        for _ in range(64):  # slowly: what is killed needs a while to be gone
+            held.append(b"x" * (256 << 10))
+            time.sleep(0.005)
+        os.write(growing, b".")
         signal.pause()
     small.append(child)
+    os.close(growing)
+    os.read(grown, 1)
 print(time.time())
 for child in small:
     os.kill(child, signal.SIGKILL)
@@ -125,32 +133,26 @@ if {ENGINE!r} in " ".join(sys.orig_argv):
 """
 
 
-def _answer_nan(world: World, service: str, _: Outcome) -> float:
-    """What the engine has mapped turns into NaN, until the service has ended the engine."""
+def _answer_nan(world: World, service: str, outcome: Outcome) -> float:
+    """An engine whose numbers turn into NaN when it is told so; the next one is sound again."""
     pod = world.pod(service)
-    return float(world.on_node(pod, _NAN, ENGINE, world.volume(pod)))
+    world.put_into_program(pod, _NAN)
+    killed = float(world.on_node(pod, _SIGNAL, ENGINE, "SIGKILL"))
+    wait_for("another engine", lambda: right_since(outcome.requests, killed, 20), 60)
+    world.put_into_program(pod, "")
+    return float(world.in_pod(pod, "import time; print(time.time()); open('/tmp/nan', 'w').close()"))
 
 
-_NAN = """
-import glob
-import xml.etree.ElementTree as tree
-uid, words, volume = sys.argv[1:]
-[model] = [one for one in glob.glob(volume + "/*/model.xml") if not os.path.islink(os.path.dirname(one))]
-layers = {layer.get("name"): layer for layer in tree.parse(model).iter("layer")}
-table = layers["self.wide.table"].find("data")
-offset, size = int(table.get("offset")), int(table.get("size"))
-engines = find(uid, words)
-with open(model.replace(".xml", ".bin"), "r+b", buffering=0) as weights:
-    weights.seek(offset)
-    sound = weights.read(size)
-    weights.seek(offset)
-    print(time.time())
-    weights.write(bytes([0xFF]) * size)
-    deadline = time.monotonic() + 60
-    while find(uid, words) == engines and time.monotonic() < deadline:
+_NAN = f"""
+import os, sys, threading, time
+def turn():
+    while not os.path.exists("/tmp/nan"):
         time.sleep(0.01)
-    weights.seek(offset)
-    weights.write(sound)
+    import __main__
+    sound = __main__.infer
+    __main__.infer = lambda *run: sound(*run) * float("nan")
+if {ENGINE!r} in " ".join(sys.orig_argv):
+    threading.Thread(target=turn, daemon=True).start()
 """
 
 
@@ -183,7 +185,8 @@ def _lose_volume(world: World, service: str, outcome: Outcome) -> float:
 _UNMOUNT = """
 [process] = find(*sys.argv[1:3])
 print(time.time())
-subprocess.run(["nsenter", f"--target={process}", "--mount", "umount", "--lazy", "/models"], check=True)
+enter = ["nsenter", f"--target={process}", "--mount", "--pid"]
+subprocess.run([*enter, "umount", "--lazy", "/models"], check=True)
 """
 
 
@@ -303,7 +306,7 @@ FAULTS = (
     Fault(
         "engine-nan",
         "the engine answers NaN",
-        "NaN written over weights that it has mapped, until it is ended",
+        "the engine's program made to turn its numbers into NaN",
         (ONE,),
         _answer_nan,
     ),

@@ -23,15 +23,18 @@ class Cost(NamedTuple):
 
 
 def cost(requests: Sequence[Request], at: float) -> Cost:
-    """The cost of a fault at `at`; there must be right answers before and after it."""
-    rights = [request for request in requests if not request.wrong]
-    ends = sorted(request.end for request in rights)
-    wrong = [request.wrong for request in requests if request.wrong]
+    """The cost of a fault at `at`; there must be right answers before and after it. What was over before it
+    counts for nothing."""
+    before = max(request.end for request in requests if request.end < at and not request.wrong)
+    concerned = [request for request in requests if request.end >= at]
+    rights = [request for request in concerned if not request.wrong]
+    ends = [before, *sorted(request.end for request in rights)]
+    wrong = [request.wrong for request in concerned if request.wrong]
     return Cost(
-        sent=len(requests),
+        sent=len(concerned),
         lost=len(wrong),
         first_right=min(request.end for request in rights if request.begin >= at) - at,
-        silence=max(after - before for before, after in pairwise(ends)),
+        silence=max(later - earlier for earlier, later in pairwise(ends)),
         said=dict(Counter(map(kind, wrong)).most_common()),
     )
 

@@ -20,6 +20,7 @@ RESET = "ConnectionResetError(104, 'Connection reset by peer')"
 
 def test_a_fault_costs_what_came_between_right_answers() -> None:
     requests = [
+        Request(-3.0, -2.9, RESET),  # long before it
         Request(0.0, 0.1, ""),
         Request(0.9, 1.4, BUSY),  # under way at the fault
         Request(1.1, 1.2, RESET),
@@ -28,7 +29,7 @@ def test_a_fault_costs_what_came_between_right_answers() -> None:
         Request(3.5, 3.6, ""),
     ]
     assert timeline.cost(requests, 1.0) == Cost(
-        sent=6,
+        sent=5,
         lost=2,
         first_right=2.5,
         silence=2.0,
