@@ -46,6 +46,11 @@ def add(commands: Any) -> None:
     gate.add_argument("--precision", choices=("auto", "int8", "bf16", "fp32"), default="auto",
                       help="auto measures here and takes the fastest that passes; the others go on to "
                       "the next gentler one when refused")  # fmt: skip
+    gate.add_argument("--prune", metavar="PERCENT", type=_percent,
+                      help="also try with about so many of the feed-forward neurons removed")  # fmt: skip
+    gate.add_argument("--distil", metavar="CSV",
+                      help="with --prune: let the pruned model learn from the whole one on these "
+                      "texts: path or URL of a CSV with a column text, or bundled")  # fmt: skip
     gate.add_argument(
         "--max-accuracy-drop", metavar="POINTS", type=float, default=0.5, help="percentage points"
     )
@@ -90,6 +95,9 @@ def run(options: argparse.Namespace) -> int:
     1: it will not pass by itself; 75 (EX_TEMPFAIL): it may, try again; 143: ended by SIGTERM.
     """
     credentials, status = Credentials({}), 1
+    if getattr(options, "distil", None) and not options.prune:
+        print("sentiment-models: --distil needs --prune", file=sys.stderr)
+        return 2
     try:
         if options.command == "inspect":
             from sentiment_models.inspection import inspect
@@ -154,11 +162,12 @@ def _prepare(options: argparse.Namespace, credentials: Credentials) -> int:
             if options.dry_run:
                 return _dry_run(options, source, credentials)
             from sentiment_models.judge import Bars
-            from sentiment_models.prepare import Wish, prepare
+            from sentiment_models.prepare import Pruning, Wish, prepare
 
             bars = Bars(options.max_accuracy_drop / 100, options.max_calibration_rise / 100)
             wish = Wish(
-                source, options.out, options.name, options.precision, options.labels, options.evaluation,
+                source, options.out, options.name, options.precision, options.labels,
+                Pruning(options.prune, options.distil) if options.prune else None, options.evaluation,
                 bars, options.max_texts, options.work, options.max_unpacked_bytes, once=options.once,
                 keep=tuple(options.keep) if options.sweep else None,
             )  # fmt: skip
@@ -187,7 +196,8 @@ def _dry_run(options: argparse.Namespace, source: spec.Source, credentials: Cred
     found = fetch.look(source, credentials)
     return _print({
         "source": source.shown, "revision": found.revision, "bytes": found.bytes, "files": list(found.files),
-        "precisions": [one.shown for one in order(options.precision)], "evaluation": options.evaluation,
+        "precisions": [one.shown for one in order(options.precision, options.prune or 0)],
+        "evaluation": options.evaluation,
         "out": str(options.out),
     })  # fmt: skip
 
@@ -195,6 +205,12 @@ def _dry_run(options: argparse.Namespace, source: spec.Source, credentials: Cred
 def _print(found: dict[str, Any]) -> int:
     print(json.dumps(found, ensure_ascii=False, indent=2))
     return 0
+
+
+def _percent(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= 90:
+        raise argparse.ArgumentTypeError("must be a whole number, 1 to 90")
+    return int(text)
 
 
 def _labels(text: str) -> tuple[str, str]:

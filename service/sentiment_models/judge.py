@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from sentiment_models import calibrate
 from sentiment_models.calibrate import Calibration, Floats, Ints
+from sentiment_models.quantise import Candidate
 
 IDENTITY = Calibration(1.0, 0.0, 0.5, 0.5, 0.5)
 RESAMPLES = 2000
@@ -119,22 +120,32 @@ def compare(
 
 @dataclass(frozen=True)
 class Attempt:
-    """One precision, measured: median milliseconds of a text of 32 tokens, bytes on disk."""
+    """One candidate, measured: median milliseconds of a text of 32 tokens, bytes on disk.
 
-    precision: str
-    quantisation: str
+    speedup: of fp32's time, how many times as fast.
+    """
+
+    candidate: Candidate
     milliseconds: float
     bytes: int
+    speedup: float
     scores: Scores
     verdict: Verdict
+
+    @property
+    def speedup_per_point(self) -> float | None:
+        """Speed gained (1: once more fp32's) for each percentage point of accuracy lost; None: none was."""
+        lost = 100 * self.verdict.drop
+        return round((self.speedup - 1) / lost, 3) if lost > 0 else None
 
     def record(self) -> dict[str, Any]:
         """For model.json and the report."""
         scores, verdict = asdict(self.scores), asdict(self.verdict)
         return {
-            "precision": self.precision, "quantisation": self.quantisation,
-            "milliseconds": round(self.milliseconds, 3), "bytes": self.bytes, **scores, **verdict,
-            "passed": self.verdict.passed,
+            **asdict(self.candidate),
+            "milliseconds": round(self.milliseconds, 3), "bytes": self.bytes,
+            "speedup": round(self.speedup, 3), "speedup_per_point": self.speedup_per_point,
+            **scores, **verdict, "passed": self.verdict.passed,
         }  # fmt: skip
 
 
@@ -146,6 +157,6 @@ def fastest(attempts: Sequence[Attempt]) -> Attempt | None:
     passed = [one for one in attempts if one.verdict.passed]
 
     def time(one: Attempt) -> float:
-        return one.milliseconds * (_CLEARLY if one.quantisation == "post-training" else 1)
+        return one.milliseconds * (_CLEARLY if one.candidate.quantisation == "post-training" else 1)
 
     return min(passed, key=time, default=None)

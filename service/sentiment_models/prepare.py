@@ -26,13 +26,15 @@ from sentiment_models import (
     quantise,
     shelf,
     summary,
+    trial,
 )
-from sentiment_models.calibrate import Calibration, Floats
+from sentiment_models.calibrate import Floats
 from sentiment_models.checkpoint import convert, layout, tokens
+from sentiment_models.checkpoint.convert import Converted
+from sentiment_models.checkpoint.layout import Checkpoint
 from sentiment_models.corpus import Example
 from sentiment_models.evaluation import Evaluation
 from sentiment_models.progress import Progress
-from sentiment_models.quantise import Candidate
 from sentiment_models.sources import archive, fetch, http, storage
 from sentiment_models.sources.credentials import Credentials
 from sentiment_models.sources.fetch import Fetched
@@ -48,6 +50,14 @@ LIBRARIES = ("openvino", "nncf", "torch", "transformers", "tokenizers", "safeten
 
 
 @dataclass(frozen=True)
+class Pruning:
+    """`percent` of the neurons go; `texts` to distil on: None, `bundled`, a path or an http(s) URL."""
+
+    percent: int
+    texts: str | None = None
+
+
+@dataclass(frozen=True)
 class Wish:
     """What is asked for. `evaluation` is `bundled`, a path or an http(s) URL; `texts` the most per part."""
 
@@ -56,6 +66,7 @@ class Wish:
     name: str | None = None
     precision: str = "auto"
     labels: tuple[str, str] | None = None
+    pruning: Pruning | None = None
     evaluation: str = "bundled"
     bars: judge.Bars = field(default_factory=judge.Bars)
     texts: int = 1000
@@ -103,37 +114,52 @@ def _prepare(wish: Wish, credentials: Credentials, progress: Progress) -> dict[s
         done = _copy(fetched.folder, wish.out)
     else:
         texts = _evaluation(wish, credentials)
-        recipe = _recipe(wish, fetched, texts)
+        unlabelled = _unlabelled(wish, credentials)
+        recipe = _recipe(wish, fetched, texts, unlabelled)
         found = _whole(wish.out)
         if found is not None and found.get("recipe") == recipe:
             done = found
         else:
             wish.folder.mkdir(parents=True, exist_ok=True)
-            done = _make(wish, fetched, texts, recipe, progress)
+            done = _make(wish, fetched, texts, unlabelled, recipe, progress)
     shutil.rmtree(wish.folder, ignore_errors=True)
     return done
 
 
-def _make(wish: Wish, fetched: Fetched, texts: Evaluation, recipe: str, progress: Progress) -> dict[str, Any]:
+def _make(
+    wish: Wish,
+    fetched: Fetched,
+    texts: Evaluation,
+    unlabelled: Sequence[str],
+    recipe: str,
+    progress: Progress,
+) -> dict[str, Any]:
     progress.phase("Converting")
     checkpoint = layout.read(fetched.folder, wish.labels)
     tokenizer = tokens.build(checkpoint)
     tokenizer.enable_truncation(max_length=checkpoint.max_tokens)
     calibration, judged = _rows(tokenizer, texts.calibration), _rows(tokenizer, texts.judged)
-    fp32 = wish.folder / "fp32" / "model.xml"
-    fp32.parent.mkdir(exist_ok=True)
-    probe = calibration[:CHECK_TEXTS]
+    probe, fp32 = calibration[:CHECK_TEXTS], trial.ir(wish.folder, trial.WHOLE)
     converted = isolated.run(convert.convert, checkpoint, fp32, probe)
     progress.part(0.7)
     reference = isolated.run(measure.measure, fp32, "f32", [*probe, *calibration, *judged])
     _equal(converted.reference, reference.logits[: len(probe)])
     progress.say(f"{converted.parameters / 1e6:.1f} million parameters, {checkpoint.layout} layout")
 
+    parameters = {trial.WHOLE: converted.parameters}
+    if wish.pruning:
+        small = quantise.Candidate("fp32", "none", wish.pruning.percent)
+        parameters[small] = _prune(wish, checkpoint, tokenizer, calibration, unlabelled, small, progress)
+
     progress.phase("Judging")
-    scale = Judging(texts, calibration, judged, wish.bars, reference.logits[len(probe) :])
-    attempts, chosen = _attempts(wish, scale, fp32, reference.milliseconds, progress)
+    rows = trial.Rows(calibration, judged, calibration[:RANGE_TEXTS])
+    scale = trial.Scale(texts, rows, wish.bars, reference.logits[len(probe) :], reference.milliseconds)
+    wanted = quantise.order(wish.precision, wish.pruning.percent if wish.pruning else 0)
+    attempts, chosen = trial.attempts(wanted, scale, wish.folder, wish.precision == "auto", progress)
     if chosen is None:
-        raise faults.QualityGateFailed("; ".join(f"{a.precision}: {a.verdict.refused}" for a in attempts))
+        raise faults.QualityGateFailed(
+            "; ".join(f"{a.candidate.shown}: {a.verdict.refused}" for a in attempts)
+        )
 
     progress.phase("Packaging")
     manifest = {
@@ -141,14 +167,14 @@ def _make(wish: Wish, fetched: Fetched, texts: Evaluation, recipe: str, progress
         "revision": fetched.revision, "labels": list(LABELS), "max_tokens": checkpoint.max_tokens,
         **scale.record(attempts, chosen),
         "architecture": {"model_type": checkpoint.config["model_type"], "layout": checkpoint.layout,
-                         "parameters": converted.parameters, "labels": list(checkpoint.labels),
+                         "parameters": parameters[chosen.candidate.origin], "labels": list(checkpoint.labels),
                          "ignored_weights": list(converted.ignored)},
         "recipe": recipe,
         "versions": {name: metadata.version(name) for name in LIBRARIES},
     }  # fmt: skip
 
     def produce(folder: Path) -> None:
-        source = _ir(wish.folder, Candidate(chosen.precision, chosen.quantisation))
+        source = trial.ir(wish.folder, chosen.candidate)
         shutil.copyfile(source, folder / "model.xml")
         shutil.copyfile(source.with_suffix(".bin"), folder / "model.bin")
         tokenizer.no_truncation()
@@ -156,95 +182,6 @@ def _make(wish: Wish, fetched: Fetched, texts: Evaluation, recipe: str, progress
 
     storage.require(wish.out.parent, chosen.bytes)
     return package.write(wish.out, manifest, produce)
-
-
-class Judging:
-    """fp32's logits, and what a candidate's are compared with."""
-
-    def __init__(
-        self,
-        texts: Evaluation,
-        calibration: Sequence[Sequence[int]],
-        judged: Sequence[Sequence[int]],
-        bars: judge.Bars,
-        logits: Floats,
-    ) -> None:
-        self.texts, self.bars = texts, bars
-        self.rows = [*calibration, *judged]
-        self.ranges = calibration[:RANGE_TEXTS]
-        self.labels = np.array([e.label for e in (*texts.calibration, *texts.judged)], dtype=np.int64)
-        self.cut = len(calibration)
-        self.calibrations: dict[tuple[str, str], Calibration] = {}
-        self.scores, self.hits = self._score(("fp32", "none"), logits)
-        if self.scores.accuracy_interval[1] < 0.5:
-            raise faults.LabelsReversed(
-                f"the model is right in {self.scores.accuracy * 100:.1f} % of the judged texts"
-            )
-
-    def _score(self, key: tuple[str, str], logits: Floats) -> tuple[judge.Scores, Any]:
-        found, self.fitted = judge.fit(logits[: self.cut], self.labels[: self.cut])
-        self.calibrations[key] = found
-        rest, labels = logits[self.cut :], self.labels[self.cut :]
-        return judge.score(rest, labels, found), judge.right(rest, labels, found)
-
-    def attempt(self, one: Candidate, found: measure.Measured, size: int) -> judge.Attempt:
-        scores, hits = self._score((one.precision, one.quantisation), found.logits)
-        verdict = judge.compare(self.scores, scores, self.hits, hits, self.bars)
-        return judge.Attempt(one.precision, one.quantisation, found.milliseconds, size, scores, verdict)
-
-    def record(self, attempts: Sequence[judge.Attempt], chosen: judge.Attempt) -> dict[str, Any]:
-        """The part of model.json that the gate decides."""
-        found = self.calibrations[chosen.precision, chosen.quantisation]
-        hint = Candidate(chosen.precision, chosen.quantisation).hint
-        return {
-            "precision": chosen.precision, "quantisation": chosen.quantisation, "inference_precision": hint,
-            "temperature": found.temperature, "bias": found.bias, "threshold": found.threshold,
-            "neutral": {"low": found.low, "high": found.high},
-            "accuracy": {"fp32": self.scores.accuracy, chosen.precision: chosen.scores.accuracy},
-            "macro_f1": chosen.scores.macro_f1, "ece": chosen.scores.ece,
-            "gate": {
-                "max_accuracy_drop": self.bars.accuracy_drop,
-                "max_calibration_rise": self.bars.calibration_rise,
-                "evaluation": {"source": self.texts.source, "sha256": self.texts.sha256,
-                               "calibration_texts": self.cut, "judged_texts": len(self.labels) - self.cut},
-                "calibration_fitted": self.fitted,
-                "attempts": [one.record() for one in attempts],
-            },
-        }  # fmt: skip
-
-
-def _attempts(
-    wish: Wish, scale: Judging, fp32: Path, fp32_milliseconds: float, progress: Progress
-) -> tuple[list[judge.Attempt], judge.Attempt | None]:
-    """`auto`: all, and the fastest that passed; else from the asked one on, and the first that passed."""
-    wanted = quantise.order(wish.precision)
-    attempts: list[judge.Attempt] = []
-    for number, one in enumerate(wanted):
-        progress.part(number / len(wanted), one.shown)
-        ir = _ir(wish.folder, one)
-        if one.precision != "fp32":
-            ir.parent.mkdir(exist_ok=True)
-            isolated.run(quantise.make, one, fp32, ir, scale.ranges)
-        found = isolated.run(measure.measure, ir, one.hint, scale.rows)
-        if one.precision == "fp32":
-            found = measure.Measured(found.logits, fp32_milliseconds)
-        size = ir.stat().st_size + ir.with_suffix(".bin").stat().st_size
-        attempts.append(scale.attempt(one, found, size))
-        last = attempts[-1]
-        verdict = "passes" if last.verdict.passed else f"refused: {last.verdict.refused}"
-        progress.say(
-            f"{one.shown}: accuracy {last.scores.accuracy * 100:.2f} % ({last.verdict.drop * -100:+.2f}), "
-            f"calibration error {last.scores.ece * 100:.2f} %, {last.milliseconds:.1f} ms, "
-            f"{size / 1e6:.0f} MB: {verdict}"
-        )
-        if wish.precision != "auto" and last.verdict.passed:
-            return attempts, last
-    return attempts, judge.fastest(attempts)
-
-
-def _ir(work: Path, one: Candidate) -> Path:
-    folder = "fp32" if one.precision == "fp32" else f"{one.precision}-{one.quantisation}"
-    return work / folder / "model.xml"
 
 
 def _rows(tokenizer: Any, examples: Sequence[Example]) -> list[list[int]]:
@@ -257,28 +194,70 @@ def _equal(expected: Floats, found: Floats) -> None:
         raise faults.ConversionDiffers(f"a logit in fp32 differs by {worst:.2g} from the original's")
 
 
+def _prune(
+    wish: Wish,
+    checkpoint: Checkpoint,
+    tokenizer: Any,
+    calibration: Sequence[Sequence[int]],
+    unlabelled: Sequence[str],
+    small: quantise.Candidate,
+    progress: Progress,
+) -> int:
+    """Write the pruned model's fp32 IR; its number of parameters."""
+    progress.phase("Pruning")
+    made, probe = trial.ir(wish.folder, small), calibration[:CHECK_TEXTS]
+    converted = isolated.run_long(
+        progress.part, _pruned, checkpoint, made, small.pruned, calibration[:RANGE_TEXTS],
+        [one.ids for one in tokenizer.encode_batch(list(unlabelled))], probe,
+    )  # fmt: skip
+    _equal(converted.reference, isolated.run(measure.measure, made, "f32", probe).logits)
+    taught = f", distilled on {len(unlabelled)} texts" if unlabelled else ""
+    progress.say(f"pruned to {converted.parameters / 1e6:.1f} million parameters{taught}")
+    return converted.parameters
+
+
+def _pruned(*args: Any) -> Converted:
+    """In a process of its own: torch is not to be loaded in this one."""
+    from sentiment_models.checkpoint.prune import prune
+
+    return prune(*args)
+
+
 def _evaluation(wish: Wish, credentials: Credentials) -> Evaluation:
     if wish.evaluation == "bundled":
         return evaluation.bundled(wish.texts)
-    if wish.evaluation.startswith(("http://", "https://")):
-        shown = Source("http", wish.evaluation).shown
-        path = wish.folder / "evaluation.csv"
-        http.download(wish.evaluation, path, credentials, lambda *_: None, patience=wish.patience)
-    else:
-        path, shown = Path(wish.evaluation), Path(wish.evaluation).name
-        if not path.is_file():
-            raise faults.EvaluationInvalid(
-                f"{path} is not there", "Check the path, or the mounted ConfigMap."
-            )
+    path, shown = _csv(wish, wish.evaluation, "evaluation.csv", credentials)
     return evaluation.read(path, shown, wish.texts)
 
 
-def _recipe(wish: Wish, fetched: Fetched, texts: Evaluation) -> str:
+def _unlabelled(wish: Wish, credentials: Credentials) -> tuple[str, ...]:
+    if wish.pruning is None or wish.pruning.texts is None:
+        return ()
+    if wish.pruning.texts == "bundled":
+        return evaluation.bundled_unlabelled()
+    return evaluation.unlabelled(*_csv(wish, wish.pruning.texts, "unlabelled.csv", credentials))
+
+
+def _csv(wish: Wish, place: str, name: str, credentials: Credentials) -> tuple[Path, str]:
+    """(a file, how it is called): a path, or what a URL gave, under `name`."""
+    if place.startswith(("http://", "https://")):
+        path = wish.folder / name
+        http.download(place, path, credentials, lambda *_: None, patience=wish.patience)
+        return path, Source("http", place).shown
+    path = Path(place)
+    if not path.is_file():
+        raise faults.EvaluationInvalid(f"{path} is not there", "Check the path, or the mounted ConfigMap.")
+    return path, path.name
+
+
+def _recipe(wish: Wish, fetched: Fetched, texts: Evaluation, unlabelled: Sequence[str]) -> str:
     """The same recipe makes the same package; model.json keeps it."""
-    facts = [
+    facts: list[Any] = [
         FORMAT, wish.source.shown, fetched.revision, wish.package_name, wish.precision, wish.labels,
         texts.sha256, wish.texts, wish.bars.accuracy_drop, wish.bars.calibration_rise,
     ]  # fmt: skip
+    if wish.pruning:
+        facts += [wish.pruning.percent, *unlabelled]
     return f"sha256:{hashlib.sha256(json.dumps(facts).encode()).hexdigest()}"
 
 

@@ -14,7 +14,15 @@ from sentiment_models.faults import Fault
 from sentiment_models.sources.credentials import Credentials
 
 # Phase → percent of the whole that is done when it begins.
-PHASES = {"Resolving": 0, "Fetching": 2, "Converting": 45, "Judging": 60, "Packaging": 97, "Succeeded": 100}
+PHASES = {
+    "Resolving": 0,
+    "Fetching": 2,
+    "Converting": 45,
+    "Pruning": 52,
+    "Judging": 60,
+    "Packaging": 97,
+    "Succeeded": 100,
+}
 _EVERY = 0.5
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,14 @@ PRECISIONS = ("auto", "int8", "bf16", "fp32")
 
 @dataclass(frozen=True)
 class Candidate:
-    """A precision and how it is reached. `hint` is the service's inference precision."""
+    """A precision and how it is reached; percent of the neurons that pruning was asked to take.
+
+    `hint` is the service's inference precision.
+    """
 
     precision: str
     quantisation: str
+    pruned: int = 0
 
     @property
     def hint(self) -> str:
@@ -30,7 +34,19 @@ class Candidate:
 
     @property
     def shown(self) -> str:
-        return self.precision if self.quantisation == "none" else f"{self.precision} ({self.quantisation})"
+        how = [self.quantisation] if self.quantisation != "none" else []
+        how += [f"pruned {self.pruned} %"] if self.pruned else []
+        return f"{self.precision} ({', '.join(how)})" if how else self.precision
+
+    @property
+    def folder(self) -> str:
+        """Where its IR lies among half-made ones."""
+        return f"{self.precision}-{self.quantisation}" + (f"-{self.pruned}" if self.pruned else "")
+
+    @property
+    def origin(self) -> Candidate:
+        """What it is made from: the same model in fp32."""
+        return Candidate("fp32", "none", self.pruned)
 
 
 # Of int8 the one that takes half the memory is tried first: its weights stay mapped and its kernels small.
@@ -42,10 +58,11 @@ CANDIDATES = (
 )
 
 
-def order(precision: str) -> tuple[Candidate, ...]:
-    """The candidates from the asked precision to the gentlest; all for `auto`."""
+def order(precision: str, prune: int = 0) -> tuple[Candidate, ...]:
+    """The candidates from the asked precision to the gentlest, all for `auto`; the pruned ones first."""
     first = next((i for i, one in enumerate(CANDIDATES) if one.precision == precision), 0)
-    return CANDIDATES[first:]
+    whole = CANDIDATES[first:]
+    return (*(replace(one, pruned=prune) for one in whole), *whole) if prune else whole
 
 
 def make(candidate: Candidate, fp32: Path, out: Path, rows: Sequence[Sequence[int]]) -> None:

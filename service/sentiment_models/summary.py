@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from sentiment_models.quantise import Candidate
+
 
 def facts(made: dict[str, Any]) -> dict[str, Any]:
     """Of a manifest; names and units are those of a SentimentModel's status."""
     accuracy = made.get("accuracy")
-    after = accuracy.get(made.get("precision")) if isinstance(accuracy, dict) else None
+    how = "pruned" if made.get("pruned") else made.get("precision")
+    after = accuracy.get(how) if isinstance(accuracy, dict) else None
     before = accuracy.get("fp32") if isinstance(accuracy, dict) else None
     found = {name: made[name] for name in ("name", "digest", "revision", "precision") if made.get(name)}
     found |= {
@@ -21,14 +24,19 @@ def facts(made: dict[str, Any]) -> dict[str, Any]:
     return {**found, "bytes": size, **({"attempts": attempts} if attempts else {})}
 
 
+# A package of an earlier version may not have them.
+_SPEED = {"speedup": "speedup", "speedup_per_point": "speedupPerPoint"}
+
+
 def _attempt(one: dict[str, Any]) -> dict[str, Any]:
     figures = {
         "accuracyPercent": one["accuracy"], "dropPoints": one["drop"], "macroF1Percent": one["macro_f1"],
         "calibrationErrorPercent": one["ece"],
     }  # fmt: skip
-    shown = one["precision"] + ("" if one["quantisation"] == "none" else f" ({one['quantisation']})")
     return {
-        "precision": shown, "milliseconds": one["milliseconds"],
+        "precision": Candidate(one["precision"], one["quantisation"], one.get("pruned", 0)).shown,
+        "milliseconds": one["milliseconds"],
+        **{shown: one[name] for name, shown in _SPEED.items() if one.get(name) is not None},
         **{name: round(100 * value, 2) for name, value in figures.items()},
         **({"refused": one["refused"]} if one["refused"] else {}),
     }  # fmt: skip

@@ -65,14 +65,15 @@ def test_wilson_by_hand() -> None:
 
 def attempt(name: str, milliseconds: float, refused: str = "", how: str = "none") -> judge.Attempt:
     scores = judge.Scores(0.9, (0.88, 0.92), 0.9, 0.01, 1000)
-    return judge.Attempt(name, how, milliseconds, 1, scores, judge.Verdict(0, (0, 0), 0, refused))
+    verdict = judge.Verdict(0, (0, 0), 0, refused)
+    return judge.Attempt(quantise.Candidate(name, how), milliseconds, 1, 3 / milliseconds, scores, verdict)
 
 
 def test_the_fastest_that_passed_is_taken() -> None:
     tried = [attempt("int8", 1, "accuracy falls"), attempt("bf16", 2), attempt("fp32", 3)]
     chosen = judge.fastest(tried)
     assert chosen is not None
-    assert chosen.precision == "bf16"
+    assert chosen.candidate.precision == "bf16"
     assert judge.fastest(tried[:1]) is None
     assert json.loads(json.dumps(tried[0].record()))["refused"] == "accuracy falls"
 
@@ -82,7 +83,7 @@ def test_quantised_activations_must_be_clearly_faster(milliseconds: float, chose
     tried = [attempt("int8", 1, how="weights"), attempt("int8", milliseconds, how="post-training")]
     found = judge.fastest(tried)
     assert found is not None
-    assert found.quantisation == chosen
+    assert found.candidate.quantisation == chosen
 
 
 def test_each_precision_goes_on_to_gentler_ones_only() -> None:
@@ -90,3 +91,14 @@ def test_each_precision_goes_on_to_gentler_ones_only() -> None:
     assert names["int8"] == names["auto"] == ["int8 (weights)", "int8 (post-training)", "bf16", "fp32"]
     assert names["bf16"] == ["bf16", "fp32"]
     assert names["fp32"] == ["fp32"]
+    assert [one.shown for one in quantise.order("bf16", 30)] == [
+        "bf16 (pruned 30 %)", "fp32 (pruned 30 %)", "bf16", "fp32",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("drop", "per_point"), [(0.02, 1.0), (0.0, None), (-0.01, None)])
+def test_the_speed_gained_for_each_point_lost(drop: float, per_point: float | None) -> None:
+    scores = judge.Scores(0.9, (0.88, 0.92), 0.9, 0.01, 1000)
+    one = quantise.Candidate("int8", "weights", 50)
+    made = judge.Attempt(one, 1.0, 1, 3.0, scores, judge.Verdict(drop, (0, 0), 0, ""))
+    assert made.record()["speedup_per_point"] == per_point

@@ -148,6 +148,15 @@ def test_the_users_texts_are_cut_in_two(tmp_path: Path) -> None:
     assert len(evaluation.read(tmp_path / "e.csv", "e.csv", 90).judged) == 90
 
 
+def test_texts_without_labels_are_taken_once(tmp_path: Path) -> None:
+    (tmp_path / "u.csv").write_text("id,Text\n1,好\n2,差\n3,好\n4,\n", "utf-8")
+    assert evaluation.unlabelled(tmp_path / "u.csv", "u.csv") == ("好", "差")
+    for rows, says in (("a,b\n1,2\n", "columns a, b, not text"), ("text\n", "no texts"), ("", "none")):
+        (tmp_path / "u.csv").write_text(rows)
+        with pytest.raises(faults.EvaluationInvalid, match=says):
+            evaluation.unlabelled(tmp_path / "u.csv", "u.csv")
+
+
 @pytest.mark.parametrize(
     ("rows", "says"),
     [

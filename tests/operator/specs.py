@@ -221,6 +221,10 @@ FULL_MODEL: dict[str, Any] = {
     },
     "labels": {"negative": "负面", "positive": "正面"},
     "precision": "int8",
+    "pruning": {
+        "percent": 25,
+        "distillation": {"texts": {"configMapKeyRef": {"name": "unlabelled", "key": "csv"}}},
+    },
     "gate": {
         "maxAccuracyDrop": 1.5,
         "maxCalibrationRise": 2,

@@ -151,6 +151,21 @@ MODELS_REFUSED: list[tuple[dict[str, Any], str]] = [
         "spec.gate.evaluation: give exactly one of configMapKeyRef, pvc and http",
     ),
     (
+        {
+            "source": {"http": HTTP},
+            "pruning": {
+                "percent": 25,
+                "distillation": {"texts": {"http": {"url": "http://me@example.com/texts.csv"}}},
+            },
+        },
+        "spec.pruning.distillation.texts.http.url holds a user or a password",
+    ),
+    (
+        {"source": {"http": HTTP}, "pruning": {"percent": 25, "distillation": {"texts": {}}}},
+        "spec.pruning.distillation.texts: give exactly one of configMapKeyRef, pvc and http",
+    ),
+    ({"source": {"http": HTTP}, "pruning": {}}, "spec.pruning.percent: Required value"),
+    (
         {"source": {"http": HTTP}, "job": {"resources": {"requests": {"memory": "8Gi"}}}},
         "spec.job.resources.requests.memory is above its limit: raise limits.memory",
     ),

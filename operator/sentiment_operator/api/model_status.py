@@ -3,7 +3,17 @@
 from .schema import CONDITIONS, GENERATION, Column, Json
 
 # In the order in which a model goes through them; Failed is an end, like Ready.
-PHASES = ("Pending", "Resolving", "Fetching", "Converting", "Judging", "Packaging", "Ready", "Failed")
+PHASES = (
+    "Pending",
+    "Resolving",
+    "Fetching",
+    "Converting",
+    "Pruning",
+    "Judging",
+    "Packaging",
+    "Ready",
+    "Failed",
+)
 
 
 def _text(description: str) -> Json:
@@ -28,6 +38,10 @@ _ATTEMPT: Json = {
         "macroF1Percent": _number("Macro F1 on the judged texts."),
         "calibrationErrorPercent": _number("Expected calibration error."),
         "milliseconds": _number("Median time of a text of 32 tokens, where the Job ran."),
+        "speedup": _number("How many times as fast as the whole model in fp32."),
+        "speedupPerPoint": _number(
+            "Speed gained for each point of accuracy lost; absent when none was lost."
+        ),
         "refused": _text("Why the gate refused it; absent when it passed."),
     },
 }

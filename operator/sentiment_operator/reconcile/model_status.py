@@ -119,6 +119,8 @@ _FIGURES = (
     "macroF1Percent",
     "calibrationErrorPercent",
     "milliseconds",
+    "speedup",
+    "speedupPerPoint",
 )
 
 

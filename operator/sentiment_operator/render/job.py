@@ -7,7 +7,7 @@ from typing import Any
 
 from ..api.kinds import PROGRESS_PORT
 from ..api.v1alpha1 import Owner, SentimentModelSpec
-from ..api.v1alpha1.model_source import ClaimPath, Source
+from ..api.v1alpha1.model_source import ClaimPath, EvaluationSource, Source
 from .compact import dump
 from .metadata import labels, metadata, model_label, version
 from .persistent_volume_claim import claim_name
@@ -19,7 +19,7 @@ CONTAINER = "prepare"
 # The template that a Job was made from, as a digest: a Job itself can't be changed.
 TEMPLATE = "sentiment-operator.io/template"
 MODELS = "/models"
-_SOURCE, _EVALUATION, _CREDENTIALS = "/source", "/evaluation", "/credentials"
+_SOURCE, _EVALUATION, _UNLABELLED, _CREDENTIALS = "/source", "/evaluation", "/unlabelled", "/credentials"
 _CSV = "texts.csv"
 _TMP = "/tmp"  # noqa: S108  an emptyDir in the pod
 # Faults that do not pass by themselves, and wrong arguments (sentiment_models/command.py).
@@ -42,6 +42,8 @@ def wish_of(spec: SentimentModelSpec, image: str, claim_uid: str) -> str:
         "gate": dump(spec.gate),
         "volume": claim_uid,
         "image": image if spec.source.bundled else None,
+        # Only where it is asked: what was made before there was such a field keeps its name.
+        **({"pruning": dump(spec.pruning)} if spec.pruning else {}),
     }
     return _digest(facts)
 
@@ -137,7 +139,9 @@ def _arguments(owner: Owner, spec: SentimentModelSpec, wish: str) -> list[str]:
         "max-accuracy-drop": f"{gate.max_accuracy_drop:g}",
         "max-calibration-rise": f"{gate.max_calibration_rise:g}",
         "max-texts": gate.max_texts,
-        "evaluation": _evaluation(spec),
+        "prune": spec.pruning and spec.pruning.percent,
+        "distil": _unlabelled(spec),
+        "evaluation": _csv_place(spec.gate.evaluation, _EVALUATION),
         "labels": spec.labels and f"{spec.labels.negative},{spec.labels.positive}",
         "credentials": _CREDENTIALS if spec.source.credentials_secret_ref else None,
         "report": "/dev/termination-log",
@@ -169,13 +173,18 @@ def _place(source: Source) -> tuple[str, dict[str, str | None]]:
     return "bundled", {}
 
 
-def _evaluation(spec: SentimentModelSpec) -> str | None:
-    given = spec.gate.evaluation
+def _csv_place(given: EvaluationSource | None, mounted: str) -> str | None:
     if given is None:
         return None
     if given.http:
         return given.http.url
-    return f"{_EVALUATION}/{given.pvc.path if given.pvc else _CSV}"
+    return f"{mounted}/{given.pvc.path if given.pvc else _CSV}"
+
+
+def _unlabelled(spec: SentimentModelSpec) -> str | None:
+    if spec.pruning is None or spec.pruning.distillation is None:
+        return None
+    return _csv_place(spec.pruning.distillation.texts, _UNLABELLED) or "bundled"
 
 
 def _volumes(owner: Owner, spec: SentimentModelSpec) -> tuple[list[Manifest], list[Manifest]]:
@@ -193,20 +202,23 @@ def _volumes(owner: Owner, spec: SentimentModelSpec) -> tuple[list[Manifest], li
         volumes.append({"name": name, **what})
         mounts.append({"name": name, "mountPath": path, "readOnly": True})
 
-    source, evaluation = spec.source, spec.gate.evaluation
+    source = spec.source
     if source.pvc:
         add("source", _SOURCE, _claim(source.pvc))
     if source.oci:
         image = {"reference": source.oci.reference, "pullPolicy": source.oci.pull_policy}
         add("source", _SOURCE, {"image": image})
-    if evaluation and evaluation.pvc:
-        add("evaluation", _EVALUATION, _claim(evaluation.pvc))
-    if evaluation and (key := evaluation.config_map_key_ref):
-        items = [{"key": key.key, "path": _CSV}]
-        # The API server's own default, said so that nothing differs.
-        add(
-            "evaluation", _EVALUATION, {"configMap": {"name": key.name, "items": items, "defaultMode": 0o644}}
-        )
+    distillation = spec.pruning and spec.pruning.distillation
+    for name, path, texts in (
+        ("evaluation", _EVALUATION, spec.gate.evaluation),
+        ("unlabelled", _UNLABELLED, distillation and distillation.texts),
+    ):
+        if texts and texts.pvc:
+            add(name, path, _claim(texts.pvc))
+        if texts and (key := texts.config_map_key_ref):
+            items = [{"key": key.key, "path": _CSV}]
+            # The API server's own default, said so that nothing differs.
+            add(name, path, {"configMap": {"name": key.name, "items": items, "defaultMode": 0o644}})
     if secret := source.credentials_secret_ref:
         add("credentials", _CREDENTIALS, {"secret": {"secretName": secret.name, "defaultMode": 0o440}})
     return volumes, mounts

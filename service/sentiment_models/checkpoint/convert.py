@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +23,21 @@ class Converted:
 
     reference: NDArray[np.float64]
     parameters: int
-    ignored: tuple[str, ...]
+    ignored: tuple[str, ...] = ()
 
 
 def convert(checkpoint: Checkpoint, ir: Path, rows: Sequence[Sequence[int]]) -> Converted:
     """Write `ir` (fp32 model.xml with model.bin), and let transformers compute the logits of `rows`."""
+    model, ignored = load(checkpoint)
+    return replace(save(model, ir, rows), ignored=tuple(ignored))
+
+
+def save(model: Any, ir: Path, rows: Sequence[Sequence[int]]) -> Converted:
+    """The same of a model of transformers, which is changed by it."""
     import openvino as ov  # type: ignore[import-not-found, import-untyped, unused-ignore]
     import torch  # type: ignore[import-not-found, unused-ignore]
 
     from sentiment_models.checkpoint.first_token import narrow
-
-    model, ignored = load(checkpoint)
 
     class Logits(torch.nn.Module):  # type: ignore[misc, unused-ignore]
         def __init__(self) -> None:
@@ -61,8 +65,7 @@ def convert(checkpoint: Checkpoint, ir: Path, rows: Sequence[Sequence[int]]) -> 
     made.outputs[0].get_tensor().set_names({"logits"})
     made.validate_nodes_and_infer_types()
     ov.save_model(made, str(ir), compress_to_fp16=False)
-    parameters = sum(one.numel() for one in model.parameters())
-    return Converted(np.array(reference), parameters, tuple(ignored))
+    return Converted(np.array(reference), sum(one.numel() for one in model.parameters()))
 
 
 def load(checkpoint: Checkpoint) -> tuple[Any, list[str]]:

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from .affinity import Toleration
 from .base import Labels, Name, Quantity, Strict, config, each
-from .model_source import EvaluationSource, Source
+from .model_source import EvaluationSource, Source, UnlabelledSource
 from .pod import EnvironmentVariable, SecurityContext
 from .serving import Image, Limits, Requests, request_within_limit
 from .storage import AccessMode, storage_rules
@@ -36,6 +36,26 @@ class Gate(Strict):
     )
     evaluation: EvaluationSource | None = Field(
         None, description="Your own labelled texts, as CSV with a header text,label; else bundled reviews."
+    )
+
+
+class Distillation(Strict):
+    """The pruned model learns the answers of the whole one; no labels are asked."""
+
+    texts: UnlabelledSource | None = Field(
+        None,
+        description="Your own texts, as CSV with a column text; else the bundled reviews' training part.",
+    )
+
+
+class Pruning(Strict):
+    """Fewer neurons in the feed-forward part of every layer; the gate judges it like a precision."""
+
+    percent: int = Field(ge=1, le=90, description="About how many percent of the neurons are removed.")
+    distillation: Distillation | None = Field(
+        None,
+        description="Train the pruned model on texts without labels: it takes long, and memory of five times "
+        "the model in fp32.",
     )
 
 
@@ -126,6 +146,10 @@ class SentimentModelSpec(Strict):
         "auto",
         description="auto measures where the Job runs and takes the fastest that passes the gate; the others "
         "go on to the next gentler one when they are refused.",
+    )
+    pruning: Pruning | None = Field(
+        None,
+        description="Try each precision on a pruned model first, then on the whole one.",
     )
     gate: Gate = Field(
         default_factory=Gate,  # type: ignore[arg-type]

@@ -127,16 +127,32 @@ class EvaluationUrl(Strict):
     url: Url = Field(description="Of the CSV; spec.source.credentialsSecretRef counts for it too.")
 
 
+def _one_place(path: str) -> tuple[str, str]:
+    return (
+        "[has(self.configMapKeyRef), has(self.pvc), has(self.http)].filter(x, x).size() == 1",
+        f"{path}: give exactly one of configMapKeyRef, pvc and http",
+    )
+
+
 class EvaluationSource(Strict):
     """Labelled texts: exactly one place."""
 
-    model_config = config(
-        (
-            "[has(self.configMapKeyRef), has(self.pvc), has(self.http)].filter(x, x).size() == 1",
-            "spec.gate.evaluation: give exactly one of configMapKeyRef, pvc and http",
-        )
-    )
+    model_config = config(_one_place("spec.gate.evaluation"))
 
     config_map_key_ref: ConfigMapKey | None = Field(None, description="A key of a ConfigMap.")
     pvc: ClaimPath | None = Field(None, description="A file in a claim of this namespace.")
     http: EvaluationUrl | None = Field(None, description="A CSV over HTTP.")
+
+
+class UnlabelledUrl(EvaluationUrl):
+    """A CSV over HTTP."""
+
+    model_config = config(_clean("spec.pruning.distillation.texts.http.url", "self.url"))
+
+
+class UnlabelledSource(EvaluationSource):
+    """Texts without labels: exactly one place."""
+
+    model_config = config(_one_place("spec.pruning.distillation.texts"))
+
+    http: UnlabelledUrl | None = Field(None, description="A CSV over HTTP.")
