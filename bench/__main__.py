@@ -13,7 +13,7 @@ from typing import Any
 
 from rich.console import Console
 
-from bench import latency, memory, operator, start, throughput, web
+from bench import latency, memory, operator, preparation, start, throughput, web
 from bench.paths import ROOT
 from bench.record import record
 from bench.report import write
@@ -38,6 +38,8 @@ PARTS: dict[str, Callable[[Console], dict[str, Any]]] = {
     "burst": _figures(operator.burst),
     "rest": _figures(operator.rest),
     "flood": _figures(operator.flood),
+    "preparation": preparation.full_size,
+    "pruning": preparation.trained,
     "soak": _figures(memory.soak),
 }
 # Ten minutes for one figure: only when asked for.

@@ -62,14 +62,19 @@ def ensure() -> BertBase:
     """Make the models unless they are there; torch, transformers and nncf get their own environment."""
     made = paths()
     if not made.root.is_dir():
-        uv = subprocess.run([ROOT / "e2e/bootstrap.sh"], check=True, stdout=subprocess.PIPE, text=True)
-        subprocess.run(
-            [uv.stdout.strip(), "run", "--frozen", "--extra", "models", "--extra", "torch",
-             "python", "-m", "bench.bert_base"],
-            cwd=ROOT, check=True, stdout=subprocess.DEVNULL,
-            env={**os.environ, "UV_PROJECT_ENVIRONMENT": str(CACHE / "env-models")},
-        )  # fmt: skip
+        torch_python("-m", "bench.bert_base")
     return made
+
+
+def torch_python(*arguments: str) -> None:
+    """Run Python in an environment that has torch."""
+    uv = subprocess.run([ROOT / "e2e/bootstrap.sh"], check=True, stdout=subprocess.PIPE, text=True)
+    extras = ("--extra", "models", "--extra", "torch")
+    subprocess.run(
+        [uv.stdout.strip(), "run", "--frozen", *extras, "python", *arguments],
+        cwd=ROOT, check=True, stdout=subprocess.DEVNULL,
+        env={**os.environ, "UV_PROJECT_ENVIRONMENT": str(CACHE / "env-models")},
+    )  # fmt: skip
 
 
 def make() -> BertBase:

@@ -95,3 +95,62 @@ def lines(title: str, panels: Sequence[Sequence[Line]], unit: str) -> str:
     place = f'x="{left + width}" y="{height - 8}" text-anchor="end"'
     end = f'<text {place} fill="#222">{last:.0f} {escape(unit)}</text>'
     return "\n".join([*parts, end, "</svg>", ""])
+
+
+class Point(NamedTuple):
+    series: str
+    x: float
+    y: float
+    label: str
+
+
+_COLOURS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#17becf", "#8c564b", "#7f7f7f", "#bcbd22")
+_HIGH, _LEFT, _RIGHT = 420, 60, 220
+
+
+def scatter(title: str, points: Sequence[Point], across: str, up: str) -> str:
+    """Points by series; a point's label shows when the mouse rests on it."""
+    low_x, high_x = min(0.0, *(p.x for p in points)), max(p.x for p in points) * 1.05
+    low_y, high_y = min(p.y for p in points) - 0.5, max(p.y for p in points) + 0.5
+    series = list(dict.fromkeys(point.series for point in points))
+
+    def place(point: Point) -> tuple[float, float]:
+        x = _LEFT + (point.x - low_x) / (high_x - low_x) * (WIDTH - _LEFT - _RIGHT)
+        return x, TOP + (high_y - point.y) / (high_y - low_y) * (_HIGH - TOP - 50)
+
+    bottom = _HIGH - 50
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {_HIGH}" '
+        'font-family="sans-serif" font-size="12" role="img">',
+        f"<title>{escape(title)}</title>",
+        f'<rect width="{WIDTH}" height="{_HIGH}" fill="#ffffff"/>',
+        f'<text x="12" y="24" font-size="15" font-weight="bold" fill="#222">{escape(title)}</text>',
+        f'<path d="M{_LEFT} {TOP}V{bottom}H{WIDTH - _RIGHT}" fill="none" stroke="#222"/>',
+        f'<text x="{_LEFT}" y="{_HIGH - 12}" fill="#222">{escape(across)}, 0 to {high_x:.1f}</text>',
+        f'<text x="{_LEFT + 6}" y="{TOP + 4}" fill="#222">{escape(up)}</text>',
+    ]
+    for step in range(5):
+        value = low_y + (high_y - low_y) * step / 4
+        _, y = place(Point("", low_x, value, ""))
+        parts.append(
+            f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end" fill="#222">{value:.1f}</text>'
+        )
+        value = low_x + (high_x - low_x) * step / 4
+        x, _ = place(Point("", value, low_y, ""))
+        parts.append(
+            f'<text x="{x:.1f}" y="{bottom + 16}" text-anchor="middle" fill="#222">{value:.1f}</text>'
+        )
+    for index, name in enumerate(series):
+        colour, y = _COLOURS[index % len(_COLOURS)], TOP + 18 * index
+        parts += [
+            f'<circle cx="{WIDTH - _RIGHT + 16}" cy="{y}" r="5" fill="{colour}"/>',
+            f'<text x="{WIDTH - _RIGHT + 28}" y="{y + 4}" fill="#222">{escape(name)}</text>',
+        ]
+        for point in points:
+            if point.series == name:
+                x, height = place(point)
+                parts.append(
+                    f'<circle cx="{x:.1f}" cy="{height:.1f}" r="5" fill="{colour}">'
+                    f"<title>{escape(point.label)}</title></circle>"
+                )
+    return "\n".join([*parts, "</svg>", ""])

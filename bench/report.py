@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.measure import Spread, figure, ratios
-from bench.plot import Row, bars
+from bench.plot import Point, Row, bars, scatter
 
 Results = Mapping[str, Any]
 # Text, and plots by the names of their files.
@@ -157,6 +157,65 @@ def figures(results: Results) -> tuple[str, dict[str, str]]:
     return table(["", "figure"], rows), {}
 
 
+def preparation(results: Results) -> tuple[str, dict[str, str]]:
+    """The whole pipeline on BERT-base: what it takes, and what comes out."""
+    fp32, peak = results["fp32_bytes"], results["peak_bytes"]
+    summary = table(
+        ["", "figure"],
+        [
+            ["fetch to package, all precisions tried", f"{results['seconds_prepare']:.0f} s"],
+            ["fp32 file", f"{fp32 / 1e6:.0f} MB"],
+            ["greatest memory of all processes (Pss), of the fp32 file",
+             f"{peak / 1e6:.0f} MB, × {outcome(peak / fp32, 2.5, least=False)}"],
+        ],
+    )  # fmt: skip
+    return f"{summary}\n\n{_attempts(results['attempts'], fp32)}", {}
+
+
+def pruning(results: Results) -> tuple[str, dict[str, str]]:
+    """A trained checkpoint at each precision and pruning level."""
+    parts, points = [], []
+    for name, attempts in results["attempts"].items():
+        parts.append(f"**{name}**\n\n{_attempts(attempts, results['fp32_bytes'])}")
+        points += [Point(name, one["speedup"], 100 * one["accuracy"], _shown(one)) for one in attempts]
+    low, high = (100 * side for side in results["fp32_interval"])
+    note = (
+        f"{results['texts']} held-out reviews; the whole model in fp32 is right in "
+        f"{100 * results['fp32_accuracy']:.2f} % (95 %: {low:.1f} to {high:.1f} %). Distilled on the "
+        f"{results['unlabelled']} reviews of the training part, without their labels."
+    )
+    chart = scatter("A trained checkpoint: speed and accuracy", points, "times fp32's speed", "accuracy, %")
+    return "\n\n".join([note, *parts, "![pruning](benchmarks/pruning.svg)"]), {"pruning.svg": chart}
+
+
+def _shown(one: Mapping[str, Any]) -> str:
+    how = "" if one["quantisation"] == "none" else f" {one['quantisation']}"
+    return f"{one['precision']}{how}" + (f", pruned {one['pruned']} %" if one["pruned"] else "")
+
+
+def _attempts(attempts: Sequence[Mapping[str, Any]], fp32_bytes: int) -> str:
+    rows = []
+    for one in attempts:
+        per_point = one["speedup_per_point"]
+        rows.append(
+            [
+                _shown(one),
+                f"{one['bytes'] / 1e6:.0f}",
+                f"{1 - one['bytes'] / fp32_bytes:.0%}",
+                figure(one["milliseconds"]),
+                f"{one['speedup']:.2f}",
+                f"{100 * one['accuracy']:.2f}",
+                f"{-100 * one['drop']:+.2f}",
+                "" if per_point is None else f"{per_point:.2f}",
+                f"{100 * one['ece']:.2f}",
+                "passes" if one["passed"] else "refused",
+            ]
+        )
+    head = ["", "MB", "smaller", "ms, 32 tokens", "× fp32", "accuracy %", "points", "speed per point",
+            "calibration error %", "gate"]  # fmt: skip
+    return table(head, rows)
+
+
 SECTIONS: dict[str, Section] = {
     "throughput": throughput,
     "latency": latency,
@@ -170,6 +229,8 @@ SECTIONS: dict[str, Section] = {
     "rest": figures,
     "flood": figures,
     "soak": figures,
+    "preparation": preparation,
+    "pruning": pruning,
 }
 
 
