@@ -123,7 +123,8 @@ async def drawn_change(world: World, schema: Schema, dice: random.Random, number
         for spec in (before, after):
             spec.get("storage", {}).pop("size", None)
             # While a model is not there, what runs is kept, and nothing is made: it depends on what ran.
-            spec.pop("model", None)
+            for named in ("model", "models"):
+                spec.pop(named, None)
             # A number that is not given is left as it is, whatever that was.
             if spec.get("autoscaling", {}).get("type", "None") == "None":
                 spec.setdefault("replicas", 1)
