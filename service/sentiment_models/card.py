@@ -99,8 +99,9 @@ NB-SVM on characters 87.1 %, and with the labels of the most similar training te
 10 MB can hold as they are. For version 3, beside the same encoder of twelve layers: the wide part of version 2, tokens
 and their pairs, 86.6 % (log loss 0.317), one over characters, pairs and triples 86.8 % (0.314), with odds divided
 by the fourth root of the length 87.1 % (0.309), of these only the 30,000 weightiest 87.3 % (0.307), marked as
-present instead of counted 87.1 % (0.303), hashed into the package's table 87.1 % (0.311). No learning curve was
-measured.
+present instead of counted 87.1 % (0.303), hashed into the package's table 87.1 % (0.311). Version 4
+is version 3 but for the way to int8: version 3 took post-training quantisation as long as it cost no more than half a
+point (87.0 %), version 4 takes the way that is right most often, weights alone (87.2 %). No learning curve was measured.
 
 Of version 2's twelve surest mistakes on the held-out part at least seven are pieces of longer reviews that bear
 the whole review's label, not that of what they say ("噩梦般的酒店,我再也不会住了" as 正面): part of the gap is in the
