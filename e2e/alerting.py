@@ -105,13 +105,3 @@ def arrived(cluster: Cluster, namespace: str) -> list[tuple[datetime, dict[str, 
         if text.startswith("{"):
             told += [(datetime.fromisoformat(time), alert) for alert in json.loads(text)["alerts"]]
     return told
-
-
-def received(cluster: Cluster, namespace: str, alert: str, status: str) -> Callable[[], bool]:
-    """Whether the receiver was told so (`firing` or `resolved`) of the alert."""
-
-    def probe() -> bool:
-        told = [one for _, one in arrived(cluster, namespace)]
-        return any(one["labels"]["alertname"] == alert and one["status"] == status for one in told)
-
-    return probe

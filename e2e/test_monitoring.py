@@ -1,5 +1,6 @@
-"""With a real Prometheus: what the operator asks for is scraped, an alert fires, reaches a receiver and
-clears, and pods follow the requests in progress.
+"""With a real Prometheus: what the operator asks for is scraped and drawn, and pods follow their requests.
+
+That each alert fires, reaches a receiver and clears takes half an hour: `make reliability`.
 """
 
 import json
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from .alerting import Prometheus, connected, received, receiver
+from .alerting import Prometheus, connected
 from .demo import OPERATOR_NAMESPACE, wait_ready
 from .load import load
 from .provider import CHART, Cluster, add_monitoring, image_values
@@ -30,7 +31,7 @@ def prometheus(cluster: Cluster) -> Iterator[Prometheus]:
         yield found
 
 
-def test_scraped_drawn_warned_of_and_cleared(
+def test_what_is_asked_for_is_scraped_and_drawn(
     cluster: Cluster, prometheus: Prometheus, namespace: str
 ) -> None:
     service = {
@@ -40,13 +41,12 @@ def test_scraped_drawn_warned_of_and_cleared(
         "spec": {
             "monitoring": {
                 "serviceMonitor": {"interval": "5s", "scrapeTimeout": "5s"},
-                "prometheusRule": {"thresholds": {"unavailableFor": "5s"}},
+                "prometheusRule": {},
                 "dashboard": {},
             }
         },
     }  # fmt: skip
     cluster.apply(service, namespace)
-    receiver(cluster, namespace)
     wait_ready(cluster, namespace, "reviews", quiet)
     for where in (namespace, OPERATOR_NAMESPACE):
         wait_for(f"targets of {where} that are up", prometheus.targets_up(where), 120)
@@ -58,14 +58,6 @@ def test_scraped_drawn_warned_of_and_cleared(
                 wait_for(f"data in {panel['title']}", partial(prometheus.ask, target["expr"]), 120)
         recorded = f'sentimentservice:request_failures:ratio_rate5m{{namespace="{namespace}"}}'
         wait_for("the recorded share of failures", lambda: prometheus.ask(recorded), 120)
-
-    alert = "SentimentServiceUnavailable"
-    service["spec"]["replicas"] = 0  # type: ignore[index]
-    cluster.apply(service, namespace)
-    wait_for("the alert at the receiver", received(cluster, namespace, alert, "firing"), 180)
-    service["spec"]["replicas"] = 1  # type: ignore[index]
-    cluster.apply(service, namespace)
-    wait_for("its end at the receiver", received(cluster, namespace, alert, "resolved"), 180)
 
 
 @pytest.mark.usefixtures("prometheus")
