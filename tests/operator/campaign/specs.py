@@ -39,7 +39,7 @@ def leaves(schema: Schema, at: Path = ()) -> Iterator[tuple[Path, Schema]]:
 
 
 def draw(schema: Schema, name: str, dice: random.Random) -> Any:
-    """Some value that the schema allows."""
+    """Some value that the schema allows. Few pods: the controllers make only some a second, for all lanes."""
     if "enum" in schema:
         return dice.choice(schema["enum"])
     if schema.get("x-kubernetes-int-or-string"):
@@ -49,7 +49,8 @@ def draw(schema: Schema, name: str, dice: random.Random) -> Any:
         return dice.random() < 0.5
     if kind in ("integer", "number"):
         low = schema.get("minimum", 0)
-        value = dice.randint(int(low), int(min(schema.get("maximum", low + 50), low + 50)))
+        most = low + (3 if name.lower().endswith("replicas") else 50)
+        value = dice.randint(int(low), int(min(schema.get("maximum", most), most)))
         return value if kind == "integer" else float(value)
     if kind == "array":
         count = dice.randint(max(1, schema.get("minItems", 1)), max(2, schema.get("minItems", 1)))
