@@ -120,6 +120,15 @@ def test_one_reason_through_all_stages_of_a_trouble(
     assert words in message(seen)
 
 
+def test_an_evicted_pod_says_nothing_of_the_one_that_took_its_place() -> None:
+    """Kubernetes keeps it as a record."""
+    gone = {"name": "server", "state": {"terminated": {"exitCode": 137, "reason": "ContainerStatusUnknown"}}}
+    evicted = pod("reviews-0", phase="Failed", reason="Evicted", containerStatuses=[gone])
+    seen = saw(GOOD, pods=[evicted, pod(phase="Running", containerStatuses=[running("server", ready=True)])])
+    assert conditions(seen)["Ready"] == ("True", "Ready")
+    assert conditions(seen)["Degraded"] == ("False", "AsExpected")
+
+
 def test_a_missing_secret_is_named_while_pods_wait() -> None:
     spec = spec_of(access={"apiKeysSecretRef": {"name": "callers", "key": "keys"}})
     seen = saw(STARTING, spec=spec, pods=[pod(containerStatuses=[waiting("server", "ContainerCreating")])])

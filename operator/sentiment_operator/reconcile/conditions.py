@@ -111,6 +111,8 @@ def replicas_refused(seen: Observed) -> Finding | None:
 def container_failing(seen: Seen) -> Finding | None:
     """A container's or an init container's own reason: image, configuration, crash, memory."""
     for pod in newest_first(seen.pods):
+        if pod.get("status", {}).get("phase") == "Failed":
+            continue  # evicted: it stays as a record, and another one was made for it
         for status in container_statuses(pod):
             if found := _crashed(status) or cannot_start(status):
                 where = f"pod {pod['metadata']['name']}, container {status['name']}"
