@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -71,19 +72,19 @@ def prove(cluster: Cluster) -> dict[str, Any]:
     receiver(cluster, NAMESPACE)
     with connected(cluster) as prometheus:
         watch = _Watch(cluster, prometheus)
+        watch.begins("TrafficDropped")
         _drop(cluster, prometheus)
         for name in SERVICES:
             _apply(cluster, name)
-        watch.begins("TrafficDropped")
         for name in SERVICES.keys() - {"failing"}:
             wait_ready(cluster, NAMESPACE, name, quiet)
         wait_for("targets that are up", prometheus.targets_up(NAMESPACE), 120)
         # Not by the Service, which has no ready pod to send it to.
         pod = _address(cluster, "failing")
+        watch.begins("MemoryHigh", "Slow", "CPUHigh", "Failing")
         with load(cluster, NAMESPACE, "busy", callers=CALLERS), load(cluster, NAMESPACE, pod, callers=1):
-            watch.begins("MemoryHigh", "Slow", "CPUHigh", "Failing")
-            _apply(cluster, "broken", engine="torch")
             watch.begins("Unavailable")
+            _apply(cluster, "broken", engine="torch")
             watch.fires("Unavailable")
             _apply(cluster, "broken")
             watch.ends("Unavailable")
@@ -108,6 +109,10 @@ class _Watch:
         self._ended: dict[str, float] = {}
 
     def begins(self, *alerts: str) -> None:
+        """Now; nothing of an alert may be left from before."""
+        for alert in alerts:
+            labels = f'alertname="{_PREFIX}{alert}",sentimentservice="{CAUSES[alert][0]}"'
+            wait_for(f"no {alert}", partial(self._silent, f"ALERTS{{{labels}}}"), 180)
         self._begun |= dict.fromkeys(alerts, time.time())
 
     def ends(self, *alerts: str) -> None:
@@ -129,6 +134,9 @@ class _Watch:
             assert isinstance(found, datetime)
             self.seen[alert][status] = round(found.timestamp() - since[alert])
             console.print(f"{alert} {status} after {self.seen[alert][status]} s")
+
+    def _silent(self, query: str) -> bool:
+        return not self._prometheus.ask(query)
 
     def _try_steps(self, alert: str) -> None:
         """Whatever the runbook tells to run says something."""
