@@ -12,6 +12,7 @@ from .cluster.errors import ClusterError
 from .cluster.paths import REPO, ClusterPaths, cache_home
 from .cluster.progress import step
 from .cluster.shell import run
+from .version import VERSION
 
 KIND_VERSION = "v0.33.0"
 CHART = REPO / "charts" / "sentiment-operator"
@@ -130,7 +131,7 @@ def _docker_build(wanted: tuple[images.Image, ...]) -> None:
             run(
                 [
                     *("docker", "build", "-f", image.dockerfile, "-t", image.short_reference),
-                    *(f"--build-arg={one}" for one in image.arguments),
+                    *(f"--build-arg={one}" for one in (f"VERSION={VERSION}", *image.arguments)),
                     image.context,
                 ],
                 what=f"building image {image.name}",

@@ -35,7 +35,10 @@ def small_volume(cluster: Cluster) -> Iterator[str]:
         "imagePullPolicy": "IfNotPresent",
         "command": ["/app/bin/python", "-c", _MOUNT],
         "securityContext": {"privileged": True, "runAsUser": 0},
-        "readinessProbe": {"exec": {"command": ["test", "-e", _MARK]}, "periodSeconds": 1},
+        "readinessProbe": {
+            "exec": {"command": ["/app/bin/python", "-c", f"open('{_MARK}')"]},
+            "periodSeconds": 1,
+        },
         "volumeMounts": [{"name": "host", "mountPath": PLACE, "mountPropagation": "Bidirectional"}],
     }
     host = {"name": "host", "hostPath": {"path": PLACE, "type": "DirectoryOrCreate"}}

@@ -5,11 +5,11 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..version import VERSION
 from .paths import REPO, alone, cache_home, content_key
 from .progress import step
 from .shell import run
 
-VERSION = "0.1.0"
 _SUITE = "bookworm"
 _BASE_PACKAGES = "ca-certificates,python3,python3-venv"
 BASE = "localhost/sentiment-operator/base:1"
@@ -38,7 +38,7 @@ class Image:
         return content_key(self.reference, *self.arguments, *(REPO / source for source in self.sources))
 
 
-_SHARED = ("pyproject.toml", "uv.lock", ".dockerignore")
+_SHARED = ("pyproject.toml", "uv.lock", ".dockerignore", "service/rootfs.py")
 PRODUCT = (
     Image("service", "service/Dockerfile", (*_SHARED, "service")),
     Image("operator", "operator/Dockerfile", (*_SHARED, "operator")),
@@ -79,7 +79,7 @@ def buildah(*arguments: str | Path, what: str) -> str:
     policy.write_text('{"default": [{"type": "insecureAcceptAnything"}]}')
     command = arguments[0]
     options: list[str | Path] = (
-        ["--signature-policy", policy] if command in ("bud", "push", "from", "commit") else []
+        ["--signature-policy", policy] if command in ("bud", "push", "pull", "from", "commit") else []
     )
     return run(
         ["buildah", "--root", home / "root", "--runroot", home / "run", command, *options, *arguments[1:]],
@@ -189,11 +189,30 @@ def _build_image(image: Image) -> Path:
     archive = _archive(image.name, image.key())
     if not archive.exists():
         with step(f"building image {image.name}"):
-            bundle = Path("/etc/ssl/certs/ca-certificates.crt")
-            volume = ["-v", f"{bundle}:{bundle}:ro"] if bundle.exists() else []
-            options = ["--layers", "--isolation=chroot", "--format=docker", *volume]
-            given = [f"--build-arg={one}" for one in (f"BASE_IMAGE={BASE}", *image.arguments)]
-            names = [*given, "-f", image.dockerfile, "-t", image.reference]
-            buildah("bud", *options, *names, image.context, what=f"building image {image.name}")
+            bud(image, image.reference)
             _push(image.reference, image.reference, archive)
     return archive
+
+
+def bud(image: Image, reference: str, *options: str) -> str:
+    """Build an image from its Dockerfile on the base; its digest."""
+    bundle = Path("/etc/ssl/certs/ca-certificates.crt")
+    volume = ["-v", f"{bundle}:{bundle}:ro"] if bundle.exists() else []
+    # The same content has the same digest: one time for all, and Docker's own format would hold the names of
+    # the containers that it was built in.
+    same = ["--timestamp=0", "--format=oci", "--identity-label=false"]
+    given = [f"--build-arg={one}" for one in (f"BASE_IMAGE={BASE}", f"VERSION={VERSION}", *image.arguments)]
+    command = [
+        "bud",
+        "--layers",
+        "--isolation=chroot",
+        *same,
+        *volume,
+        *options,
+        *given,
+        "-f",
+        image.dockerfile,
+    ]
+    buildah(*command, "-t", reference, image.context, what=f"building image {image.name}")
+    query = ["inspect", "--type=image", "--format={{.FromImageDigest}}", reference]
+    return buildah(*query, what="buildah inspect").strip()
