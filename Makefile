@@ -1,14 +1,17 @@
 # The commands of this project; `make help` lists them.
 UV := $(shell ./e2e/bootstrap.sh)
 RUN := $(UV) run --frozen --all-groups --extra operator --extra service --extra otel
-TORCH_ENV := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/sentiment-operator/env-torch
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/sentiment-operator
+TORCH_ENV := $(CACHE)/env-torch
+UNIT := not api and not e2e and not browser and not torch and not models and not release
+PYTHON ?= 3.13
 NAME ?= dev
 NODES ?= 1
 INGRESS ?=
 MONITORING ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test test-unit test-api test-web test-torch test-models e2e bench reliability scaling campaign lint generate model images cluster-up cluster-down
+.PHONY: help demo demo-down test test-unit test-api test-web test-torch test-models test-release test-python e2e bench reliability scaling campaign lint generate docs model images audit release version cluster-up cluster-down
 
 help: ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -20,10 +23,10 @@ demo-down: ## end the demo and remove its cluster
 	@$(RUN) python -m e2e.demo down
 
 test: lint ## everything: lint, types, unit, API server, real cluster
-	$(RUN) pytest -q -n 2 --dist loadgroup --no-loadscope-reorder -m "not torch and not models"
+	$(RUN) pytest -q -n 2 --dist loadgroup --no-loadscope-reorder -m "not torch and not models and not release"
 
 test-unit: ## no cluster, under a minute
-	$(RUN) pytest -q -m "not api and not e2e and not browser and not torch and not models"
+	$(RUN) pytest -q -m "$(UNIT)"
 
 test-api: ## a real API server, no node
 	$(RUN) pytest -q -m api
@@ -36,6 +39,12 @@ test-web: ## the web page in a real browser; WEB_DISTINCT=100000 for a large fil
 
 test-models: ## of test-torch only the training and the preparation of models
 	UV_PROJECT_ENVIRONMENT=$(TORCH_ENV) $(UV) run --frozen --all-groups --extra service --extra models --extra operator --extra torch pytest -q -m models tests/models e2e/test_checkpoint.py
+
+test-release: ## a fresh node from nothing but what a release holds; README's and quick start's demo
+	$(RUN) pytest -q -m release
+
+test-python: ## test-unit with another Python (PYTHON=3.13), in an environment of its own
+	UV_PROJECT_ENVIRONMENT=$(CACHE)/env-$(PYTHON) $(UV) run --frozen --python $(PYTHON) --all-groups --extra operator --extra service --extra otel pytest -q -m "$(UNIT)"
 
 e2e: ## a real cluster
 	$(RUN) pytest -q -m e2e
@@ -58,16 +67,34 @@ lint: ## ruff, mypy --strict, import layers
 	$(RUN) mypy
 	$(RUN) lint-imports
 
+docs: ## the documentation as a site in build/site, with strict links
+	NO_MKDOCS_2_WARNING=1 $(RUN) mkdocs build --quiet
+
 generate: ## CRDs, their copies in chart and manifests, reference docs, TypeScript types, the web page
 	$(RUN) python -m sentiment_operator.api.generate
 	$(RUN) python -m sentiment_service.generate
 	$(RUN) python -m e2e.manifests
 	$(RUN) python -m e2e.compose.files
+	$(RUN) python -m e2e.docs
 	$(RUN) python -m e2e.webtools
 
 model: ## train the bundled model again (its tests first) and report its figures
 	$(UV) run --frozen --all-groups --extra service --extra models pytest -q tests/models/test_training.py
 	$(UV) run --frozen --extra models sentiment-models train service/sentiment_service/bundled --card docs/model-card.md
+
+audit: ## the libraries of the images against PyPI's list of vulnerabilities; needs the internet
+	$(UV) export --frozen --quiet --no-dev --extra operator --extra service --extra otel --extra packages --no-emit-project -o build/audited.txt
+	$(UV) tool run pip-audit==2.10.1 --strict --disable-pip --require-hashes --progress-spinner off -r build/audited.txt
+
+release: ## what a release holds, into dist/: packages, images, chart, manifests, bills of materials, sums
+	@$(RUN) python -m e2e.release
+
+version: ## make TO the version everywhere, and what is unreleased its changes (TO=0.2.0)
+	$(UV) version --frozen $(TO)
+	$(RUN) python -m e2e.version
+	$(RUN) python -m e2e.release.changelog $(TO)
+	$(UV) lock
+	$(MAKE) generate
 
 images: ## build the product's images and load them into the cluster
 	@$(RUN) python -m e2e.cluster --name $(NAME) images

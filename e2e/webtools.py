@@ -49,11 +49,12 @@ def install_packages(folder: Path = WEB) -> None:
     mark = folder / "node_modules" / ".installed-for"
     if mark.exists() and mark.read_text() == key:
         return
-    _npm("ci", "--no-audit", "--no-fund", "--loglevel=error", folder=folder)
+    npm("ci", "--no-audit", "--no-fund", "--loglevel=error", folder=folder)
     mark.write_text(key)
 
 
-def _npm(*arguments: str, folder: Path) -> None:
+def npm(*arguments: str, folder: Path) -> None:
+    """Run npm in a folder."""
     node(_node_home() / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js", *arguments, folder=folder)
 
 
@@ -65,7 +66,7 @@ def build(to: Path = BUILT) -> None:
 def write_types(to: Path = TYPES / "index.d.ts") -> None:
     """The API's types, of its OpenAPI document."""
     install_packages(TYPES)
-    _npm("run", "--silent", "build", "--", "--output", str(to), folder=TYPES)
+    npm("run", "--silent", "build", "--", "--output", str(to), folder=TYPES)
 
 
 def ensure_browser() -> None:

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from sentiment_service import __version__
 from starlette.testclient import TestClient
 
 from tests.service.tiny_model import MAX_TOKENS, Serve
@@ -25,7 +26,11 @@ def outputs(body: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def test_server_and_model_metadata(client: TestClient) -> None:
     for path in ("/v2", "/v2/"):
-        assert client.get(path).json() == {"name": "sentiment-service", "version": "0.1.0", "extensions": []}
+        assert client.get(path).json() == {
+            "name": "sentiment-service",
+            "version": __version__,
+            "extensions": [],
+        }
     for path in ("/v2/models/tiny", "/v2/models/tiny/versions/1"):
         metadata = client.get(path).json()
         assert metadata.keys() == {"name", "versions", "platform", "inputs", "outputs"}
