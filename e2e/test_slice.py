@@ -90,15 +90,8 @@ def test_deleted_children_come_back(cluster: Cluster, namespace: str) -> None:
     assert ask(cluster, namespace, service["status"]["url"], ["客服完全不理人，差评"])[0]["success"]
 
 
-def test_scaling_shares_one_volume(cluster: Cluster, namespace: str) -> None:
-    apply_sample(cluster, namespace)
-    cluster.kubectl("-n", namespace, "scale", "sentimentservice", "reviews", "--replicas=2")
-    wait_for(
-        "two ready replicas",
-        lambda: cluster.get("-n", namespace, "deployment", "reviews")["status"].get("readyReplicas") == 2,
-    )
-    claims = cluster.get("-n", namespace, "persistentvolumeclaims")["items"]
-    assert [claim["status"]["phase"] for claim in claims] == ["Bound"]
+def test_the_charts_own_test_passes(cluster: Cluster) -> None:
+    cluster.helm("test", "sentiment-operator", f"--namespace={OPERATOR_NAMESPACE}", "--timeout=120s")
 
 
 def test_delete_works_with_the_operator_down(cluster: Cluster, namespace: str) -> None:
@@ -110,7 +103,7 @@ def test_delete_works_with_the_operator_down(cluster: Cluster, namespace: str) -
         for kind in ("deployments", "services", "persistentvolumeclaims", "pods"):
             wait_for(f"no {kind}", partial(has_none, cluster, namespace, kind))
     finally:
-        cluster.kubectl(*operator, "--replicas=1")
+        cluster.kubectl(*operator, "--replicas=2")
         cluster.kubectl("-n", OPERATOR_NAMESPACE, "rollout", "status", "deployment/sentiment-operator")
 
 

@@ -1,9 +1,10 @@
-"""What Argo CD and Flux make of our statuses."""
+"""What Argo CD and Flux make of our statuses, and what kustomize and helm make of the examples for them."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from lupa import LuaRuntime  # type: ignore[import-untyped]
 from sentiment_operator.api.v1alpha1 import SentimentServiceSpec
 from sentiment_operator.reconcile.conditions import Observed
@@ -11,11 +12,13 @@ from sentiment_operator.reconcile.model_conditions import SeenModel
 from sentiment_operator.reconcile.model_status import compute_model_status
 from sentiment_operator.reconcile.status import compute_status
 
+from .conftest import Api
 from .objects import MODEL_OWNER, OWNER, deployment, pod, waiting
 from .test_model_status import CREATED, DONE, FAILED, WISH, job
 from .test_model_status import SPEC as MODEL_SPEC
 
-HEALTH = Path(__file__).parents[2] / "manifests" / "argocd" / "health.lua"
+ROOT = Path(__file__).parents[2]
+HEALTH = ROOT / "manifests" / "argocd" / "health.lua"
 
 READY = deployment(replicas=1, updatedReplicas=1, readyReplicas=1, availableReplicas=1)
 STARTING = deployment(replicas=1, updatedReplicas=1)
@@ -98,3 +101,51 @@ def test_conditions_are_of_the_standard_form() -> None:
             "lastTransitionTime",
             "observedGeneration",
         }
+
+
+def examples() -> list[dict[str, Any]]:
+    """The objects that Argo CD and Flux are given."""
+    files = [ROOT / "manifests/argocd/applications.yaml", ROOT / "manifests/flux/sync.yaml"]
+    return [one for file in files for one in yaml.safe_load_all(file.read_text())]
+
+
+def charts() -> list[tuple[str, dict[str, Any]]]:
+    """Each chart that they install, and the values that they give it."""
+    sources = [one["spec"]["source"] for one in examples() if one["kind"] == "Application"]
+    argo = [(one["path"], one["helm"]["valuesObject"]) for one in sources if "helm" in one]
+    releases = [one["spec"] for one in examples() if one["kind"] == "HelmRelease"]
+    return argo + [(one["chart"]["spec"]["chart"], one["values"]) for one in releases]
+
+
+def kustomizations() -> set[str]:
+    """Each folder that they build with kustomize."""
+    sources = [one["spec"]["source"] for one in examples() if one["kind"] == "Application"]
+    argo = {one["path"] for one in sources if "helm" not in one}
+    return argo | {one["spec"]["path"] for one in examples() if one["kind"] == "Kustomization"}
+
+
+@pytest.mark.api
+def test_helm_takes_the_examples_values(tmp_path: Path) -> None:
+    from e2e.cluster import build
+    from e2e.cluster.shell import run
+    from e2e.provider import tool
+
+    assert len(charts()) == 2
+    for path, values in charts():
+        given = tmp_path / "values.yaml"
+        given.write_text(yaml.safe_dump(values))
+        command = [tool("helm", build.HELM), "template", "x", str(ROOT / path), f"--values={given}"]
+        assert "registry.example.com/nlp/operator" in run(command, what="helm template")
+
+
+@pytest.mark.api
+@pytest.mark.usefixtures("optional_kinds")
+def test_what_kustomize_builds_is_accepted(api: Api, namespace: str) -> None:
+    assert kustomizations() == {"manifests/gitops/production"}
+    for path in kustomizations():
+        built = list(yaml.safe_load_all(api("kustomize", str(ROOT / path))))
+        assert [one["kind"] for one in built] == ["Namespace", "SentimentService"]
+        for one in built:
+            if "namespace" in one["metadata"]:
+                one["metadata"]["namespace"] = namespace
+            api("apply", "--server-side", "--dry-run=server", "-f", "-", stdin=one)
