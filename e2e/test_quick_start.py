@@ -12,7 +12,7 @@ from .cluster.paths import REPO
 from .docs.blocks import blocks, script
 from .provider import Cluster
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.release
 
 
 def answer(printed: str) -> dict[str, object]:

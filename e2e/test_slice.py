@@ -90,6 +90,17 @@ def test_deleted_children_come_back(cluster: Cluster, namespace: str) -> None:
     assert ask(cluster, namespace, service["status"]["url"], ["客服完全不理人，差评"])[0]["success"]
 
 
+def test_scaling_shares_one_volume(cluster: Cluster, namespace: str) -> None:
+    apply_sample(cluster, namespace)
+    cluster.kubectl("-n", namespace, "scale", "sentimentservice", "reviews", "--replicas=2")
+    wait_for(
+        "two ready replicas",
+        lambda: cluster.get("-n", namespace, "deployment", "reviews")["status"].get("readyReplicas") == 2,
+    )
+    claims = cluster.get("-n", namespace, "persistentvolumeclaims")["items"]
+    assert [claim["status"]["phase"] for claim in claims] == ["Bound"]
+
+
 def test_the_charts_own_test_passes(cluster: Cluster) -> None:
     cluster.helm("test", "sentiment-operator", f"--namespace={OPERATOR_NAMESPACE}", "--timeout=120s")
 
