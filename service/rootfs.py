@@ -20,6 +20,8 @@ from pathlib import Path
 _UNUSED = "config-* dist-packages ensurepip idlelib lib2to3 pydoc_data site-packages test tkinter turtledemo"
 _LEFT_OUT = shutil.ignore_patterns("__pycache__", *_UNUSED.split())
 _FILES = ("/etc/ld.so.conf", "/etc/nsswitch.conf", "/etc/os-release", "/etc/ssl/openssl.cnf")
+# Loaded when a thread is ended, and what libraries that are mounted later ask of the C library.
+_BY_NAME = ("libgcc_s.so.1", "libdl.so.2", "libm.so.6", "libpthread.so.0", "libresolv.so.2", "librt.so.1")
 _PEOPLE = {
     "passwd": "root:x:0:0:root:/root:/sbin/nologin\nsentiment:x:1000:1000:sentiment:/tmp:/sbin/nologin\n",
     "group": "root:x:0:\nsentiment:x:1000:\n",
@@ -101,8 +103,8 @@ def main(root: Root, app: Path) -> None:
     root.add_tree(Path("/etc/ld.so.conf.d"))
     programs = [python, *standard.rglob("*.so"), *app.rglob("*.so*")]
     found = list(libraries(programs, app))
-    # Loaded by name when a thread is ended.
-    found += [path for folder in {one.parent for one in found} if (path := folder / "libgcc_s.so.1").exists()]
+    folders = {one.parent for one in found}
+    found += [path for folder in folders for name in _BY_NAME if (path := folder / name).exists()]
     for path in [*found, *filter(Path.exists, map(Path, _FILES))]:
         root.add(path)
     for name, text in _PEOPLE.items():
