@@ -178,6 +178,7 @@ def test_a_model_that_cannot_be_found_leaves_the_pods_alone(api: Api, namespace:
 
 
 _NOT_ABOUT_A_SPEC = {
+    "air-gapped.md",
     "client.md",
     "compose.md",
     "kubectl-plugin.md",

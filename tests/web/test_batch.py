@@ -256,8 +256,11 @@ class _Line:
     def _pump(self, source: socket.socket, sink: socket.socket, answer: bool) -> None:
         with suppress(OSError):
             while data := source.recv(65536):
+                hold = answer and b'"probabilities"' in data and not self._broken.is_set()
+                if hold:  # after the first row: the end of the answer may have come with it
+                    data = data[: data.index(b"\n", data.index(b'"probabilities"')) + 1]
                 sink.sendall(data)
-                if answer and b'"probabilities"' in data and not self._broken.is_set():
+                if hold:
                     self._answers.append(data)
                     self._broken.wait()
                     break
