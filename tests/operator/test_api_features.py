@@ -181,6 +181,7 @@ _NOT_ABOUT_A_SPEC = {
     "air-gapped.md",
     "client.md",
     "compose.md",
+    "gitops.md",
     "kubectl-plugin.md",
     "one-machine.md",
     "operate.md",
