@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -26,16 +26,20 @@ SETTLE_SECONDS = 2.0
 SOAK_SECONDS = 600
 
 
-def pages(server: Server, *fields: str) -> float:
-    """The sum of these fields of smaps_rollup over all processes of the server, MB."""
+def taken(pid: int, *fields: str) -> float:
+    """The sum of these fields of a process's smaps_rollup, MB; 0 when it has ended."""
     total = 0
-    for process in server.processes():
-        with suppress(OSError):
-            for line in Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines():
-                name, _, rest = line.partition(":")
-                if name in fields:
-                    total += int(rest.split()[0]) * 1024
+    with suppress(OSError):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            name, _, rest = line.partition(":")
+            if name in fields:
+                total += int(rest.split()[0]) * 1024
     return total / MB
+
+
+def pages(server: Server, *fields: str) -> float:
+    """The same over all processes of the server."""
+    return sum(taken(process.pid, *fields) for process in server.processes())
 
 
 def pss(server: Server) -> float:
@@ -47,14 +51,14 @@ def private(server: Server) -> float:
 
 
 @contextmanager
-def highest(server: Server) -> Iterator[list[float]]:
-    """The greatest Pss in the block, sampled as often as the kernel can tell it."""
+def highest(value: Callable[[], float], every: float = 0.01) -> Iterator[list[float]]:
+    """The greatest value in the block, looked at `every` so many seconds."""
     found = [0.0]
     stop = threading.Event()
 
     def watch() -> None:
-        while not stop.wait(0.01):
-            found[0] = max(found[0], pss(server))
+        while not stop.wait(every):
+            found[0] = max(found[0], value())
 
     thread = threading.Thread(target=watch)
     thread.start()
@@ -93,7 +97,7 @@ def measure(console: Console) -> dict[str, str]:
             name = package.name
             with serving(package, IDLE_UNLOAD_SECONDS="4") as server:
                 start = pss(server)
-                with highest(server) as peak:
+                with highest(lambda: pss(server)) as peak:
                     server.ask("好")
                     time.sleep(1.0)
                 traffic(server)

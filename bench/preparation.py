@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,35 +12,18 @@ import psutil
 from rich.console import Console
 
 from bench.bert_base import ensure, torch_python
+from bench.memory import MB, highest, taken
 from bench.progress import Steps
 from bench.trained_checkpoint import ensure as ensure_trained
 
 LEVELS = (10, 25, 50, 75)
-# Nothing is refused: the figures are to show what each costs. The gate's verdict is by its defaults.
+# `auto` tries all, whatever the gate refuses: the figures show what each costs, and the verdict.
 _ALL = ("--precision", "auto", "--max-texts", "2000")
 
 
-@contextmanager
-def _highest() -> Iterator[list[int]]:
-    """The greatest sum of Pss of this process's children in the block, bytes."""
-    found, stop, own = [0], threading.Event(), psutil.Process()
-
-    def watch() -> None:
-        while not stop.wait(0.1):
-            total = 0
-            for process in own.children(recursive=True):
-                with suppress(psutil.Error, OSError):
-                    lines = Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines()
-                    total += next(1024 * int(line.split()[1]) for line in lines if line.startswith("Pss:"))
-            found[0] = max(found[0], total)
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
-        yield found
-    finally:
-        stop.set()
-        thread.join()
+def _taken() -> float:
+    """Pss of all children of this process, MB."""
+    return sum(taken(process.pid, "Pss") for process in psutil.Process().children(recursive=True))
 
 
 def prepare(source: Path, *options: str) -> dict[str, Any]:
@@ -58,15 +38,15 @@ def prepare(source: Path, *options: str) -> dict[str, Any]:
 def full_size(console: Console) -> dict[str, Any]:
     """BERT-base with random weights through the whole pipeline."""
     checkpoint = ensure().checkpoint
-    with Steps("preparation", 1, console) as steps, _highest() as peak:
+    with Steps("preparation", 1, console) as steps, highest(_taken, every=0.1) as peak:
         steps.now("BERT-base, all precisions")
         begun = time.monotonic()
         made = prepare(checkpoint, "--precision", "auto", "--max-texts", "200")
         seconds = time.monotonic() - begun
-        steps.done(f"{seconds:.0f} s, {peak[0] / 1e6:.0f} MB")
+        steps.done(f"{seconds:.0f} s, {peak[0]:.0f} MB")
     return {
         "seconds_prepare": seconds,
-        "peak_bytes": peak[0],
+        "peak_bytes": peak[0] * MB,
         "fp32_bytes": next(one["bytes"] for one in made["gate"]["attempts"] if one["precision"] == "fp32"),
         "attempts": made["gate"]["attempts"],
     }

@@ -36,7 +36,7 @@ class Scale:
     def __init__(
         self, texts: Evaluation, rows: Rows, bars: judge.Bars, logits: Floats, milliseconds: float
     ) -> None:
-        self.texts, self.bars, self.milliseconds = texts, bars, milliseconds
+        self.texts, self.bars = texts, bars
         self.rows, self.ranges = [*rows.calibration, *rows.judged], rows.ranges
         self.labels = np.array([e.label for e in (*texts.calibration, *texts.judged)], dtype=np.int64)
         self.cut = len(rows.calibration)
