@@ -9,7 +9,10 @@ _TOGETHER = ("e2e", "api", "browser")
 
 
 def _group(item: pytest.Item) -> str:
-    return next((name for name in _TOGETHER if item.get_closest_marker(name)), item.path.name)
+    # A cluster of its own needs not wait for the one that is shared.
+    if "cluster" in getattr(item, "fixturenames", ()):
+        return "e2e"
+    return next((name for name in _TOGETHER[1:] if item.get_closest_marker(name)), item.path.name)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -17,4 +20,4 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: [bool(item.get_closest_marker(name)) for name in _TOGETHER], reverse=True)
+    items.sort(key=lambda item: [_group(item) == name for name in _TOGETHER], reverse=True)

@@ -16,6 +16,7 @@ PLACE = "/var/lib/kubelet/sentiment-full"
 _MARK = "/tmp/mounted"  # noqa: S108  in the pod
 _MOUNT = f"""
 import ctypes, signal
+signal.pthread_sigmask(signal.SIG_BLOCK, {{signal.SIGTERM}})  # else the kernel spares process 1 the signal
 libc = ctypes.CDLL(None, use_errno=True)
 if libc.mount(b"tmpfs", b"{PLACE}", b"tmpfs", 0, b"size=4m,mode=1777"):
     raise OSError(ctypes.get_errno(), "mount")
