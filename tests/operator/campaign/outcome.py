@@ -109,4 +109,4 @@ def _first_difference(one: Any, other: Any, path: str = "") -> str:
         for index, (mine, theirs) in enumerate(zip(one, other, strict=True)):
             if mine != theirs:
                 return _first_difference(mine, theirs, f"{path}[{index}]")
-    return f"{path or 'the whole object'}: {str(one)[:200]} instead of {str(other)[:200]}"
+    return f"{path or 'the whole object'}: {str(one)[:600]} instead of {str(other)[:600]}"

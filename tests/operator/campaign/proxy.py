@@ -56,6 +56,7 @@ class Lane:
     disturbance: Disturbance | None = None
     dice: random.Random = field(default_factory=lambda: random.Random(0))
     writes: int = 0
+    last: str = ""
     applied: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     killed: asyncio.Event = field(default_factory=asyncio.Event)
     written: asyncio.Event = field(default_factory=asyncio.Event)
@@ -133,6 +134,7 @@ class Proxy:
         self, request: web.BaseRequest, lane: Lane, path: str, body: bytes
     ) -> web.StreamResponse:
         lane.writes += 1
+        lane.last = f"{request.method} {path} {body.decode()}"
         lane.written.set()
         fault = lane.fault if lane.fault and lane.writes == lane.at_write else None
         if lane.disturbance is Disturbance.CONFLICTS and path.split("?")[0].endswith("/status"):

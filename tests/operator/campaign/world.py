@@ -179,7 +179,10 @@ class World:
     async def settled(
         self, name: str, kind: str = KIND, *, same_as: Outcome | None = None, exact: bool = True
     ) -> Outcome:
-        """The state when nothing moves any more; given an outcome, waits (so long) for just that."""
+        """The state when nothing moves any more; given an outcome, waits (so long) for just that.
+
+        A write after that counts among the objects, unless Kubernetes' controllers gave rise to it.
+        """
         started = changed = time.monotonic()
         before: Any = None
         while True:
@@ -196,7 +199,12 @@ class World:
             if (objects, theirs, writes) != before:
                 before, changed = (objects, theirs, writes), now
             elif not same_as.differences(found, counts=False) if same_as else calm or now > changed + _STILL:
-                return found
+                await asyncio.sleep(_QUIET)
+                if (more := self.lane.writes - writes) == 0:
+                    return found
+                if (await self._observe(name, kind, exact))[1] == theirs:
+                    found.objects["after quiescence"] = f"{more} more writes, the last: {self.lane.last}"
+                    return found
             await asyncio.sleep(0.15)
 
     async def _quiet(self, deadline: float) -> None:
@@ -207,9 +215,8 @@ class World:
                 async with asyncio.timeout(_QUIET):
                     await self.lane.written.wait()
             except TimeoutError:
-                if self._operator.idle:
+                if await self._operator.idle() and not self.lane.written.is_set():
                     return
-                await asyncio.sleep(0.02)
 
     async def _observe(self, name: str, kind: str, exact: bool) -> tuple[dict[str, Any], Any, bool]:
         """(masked objects, what Kubernetes' controllers say, whether they are done)."""
@@ -302,10 +309,6 @@ async def transition(
         lane.disturbance = None
     ended = await world.settled(name, kind, same_as=expected, exact=exact)
     hit = lane.hit
-    writes = lane.writes
-    await asyncio.sleep(_QUIET)
-    if lane.writes != writes:
-        ended.objects["after quiescence"] = f"{lane.writes - writes} more writes"
     await world.delete(name, kind)
     return ended, hit
 
