@@ -1,6 +1,7 @@
 """A Prometheus in the cluster, and where its alerts arrive."""
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -38,6 +39,14 @@ class Prometheus:
         answer.raise_for_status()
         found: list[dict[str, Any]] = answer.json()["data"]["result"]
         return found
+
+    def exemplars(self, expression: str) -> list[dict[str, str]]:
+        """The labels of the exemplars of a minute, of the series in an expression."""
+        now = time.time()
+        span: dict[str, str | float] = {"query": expression, "start": now - 60, "end": now}
+        answer = self.http.get("/api/v1/query_exemplars", params=span)
+        answer.raise_for_status()
+        return [one["labels"] for series in answer.json()["data"] for one in series["exemplars"]]
 
     def targets_up(self, namespace: str) -> Callable[[], bool]:
         """Whether there are targets in the namespace, all scraped."""

@@ -1,6 +1,7 @@
 """Asks a service over its DNS name, from a pod inside the cluster."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from .cluster.images import PRODUCT
@@ -12,7 +13,7 @@ for text in json.load(sys.stdin):
     request = urllib.request.Request(
         sys.argv[1] + "/api/v1/sentiment/analyze",
         json.dumps({"text": text}).encode(),
-        {"Content-Type": "application/json"},
+        {"Content-Type": "application/json", **json.loads(sys.argv[2])},
     )
     print(urllib.request.urlopen(request, timeout=30).read().decode(), flush=True)
 """
@@ -60,8 +61,11 @@ def run_python(cluster: Cluster, namespace: str, script: str, *arguments: str, s
     return cluster.kubectl("-n", namespace, "exec", "-i", "client", "--", *command, stdin=stdin)
 
 
-def ask(cluster: Cluster, namespace: str, url: str, texts: list[str]) -> list[dict[str, Any]]:
+def ask(
+    cluster: Cluster, namespace: str, url: str, texts: list[str], headers: Mapping[str, str] | None = None
+) -> list[dict[str, Any]]:
     """The service's answer to each text, as the API gives it."""
     client_pod(cluster, namespace)
-    lines = run_python(cluster, namespace, _SCRIPT, url, stdin=json.dumps(texts)).splitlines()
+    told = json.dumps(dict(headers or {}))
+    lines = run_python(cluster, namespace, _SCRIPT, url, told, stdin=json.dumps(texts)).splitlines()
     return [json.loads(line) for line in lines]

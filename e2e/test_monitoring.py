@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from .alerting import Prometheus, connected
+from .ask import ask
 from .demo import OPERATOR_NAMESPACE, wait_ready
 from .load import load
 from .provider import CHART, Cluster, add_monitoring, image_values
@@ -58,6 +59,18 @@ def test_what_is_asked_for_is_scraped_and_drawn(
                 wait_for(f"data in {panel['title']}", partial(prometheus.ask, target["expr"]), 120)
         recorded = f'sentimentservice:request_failures:ratio_rate5m{{namespace="{namespace}"}}'
         wait_for("the recorded share of failures", lambda: prometheus.ask(recorded), 120)
+    _request_is_found_again(cluster, prometheus, namespace)
+
+
+def _request_is_found_again(cluster: Cluster, prometheus: Prometheus, namespace: str) -> None:
+    """By its caller's id: in the answer, in the pods' log, and among the exemplars that Prometheus keeps."""
+    [answer] = ask(cluster, namespace, "http://reviews:7860", ["好"], {"X-Request-ID": "mine"})
+    assert answer["request_id"] == "mine"
+    lines = cluster.kubectl("-n", namespace, "logs", "-l", "app.kubernetes.io/instance=reviews", "--tail=-1")
+    entries = [json.loads(line) for line in lines.splitlines()]
+    assert [entry["type"] for entry in entries if entry.get("request_id") == "mine"] == ["request"]
+    buckets = f'structbert_request_latency_seconds_bucket{{namespace="{namespace}"}}'
+    wait_for("the exemplar", lambda: {"request_id": "mine"} in prometheus.exemplars(buckets))
 
 
 @pytest.mark.usefixtures("prometheus")

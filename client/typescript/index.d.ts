@@ -357,7 +357,7 @@ export interface paths {
         };
         /**
          * Metrics
-         * @description Prometheus text format.
+         * @description Prometheus text format; OpenMetrics, with exemplars, for those who accept it: Prometheus does.
          */
         get: operations["metrics_metrics_get"];
         put?: never;

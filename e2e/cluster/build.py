@@ -69,7 +69,8 @@ def build_node(programs: tuple[Program, ...]) -> Path:
 
 def build_module(programs: tuple[Program, ...], module: Path) -> Path:
     """Build what is missing of another Go module's programs; the folder."""
-    pins = [module / name for name in ("go.mod", "go.sum")]
+    own = [module / name for name in ("go.mod", "go.sum", "main.go")]
+    pins = [file for file in own if file.exists()]
     return _build(programs, module, cache_home() / "bin" / content_key(*pins, repr(programs)))
 
 

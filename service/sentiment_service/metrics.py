@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, openmetrics
 
 if TYPE_CHECKING:
     from sentiment_service.engine.batcher import Batch
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 _LATENCY_BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 _ENGINE_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 _BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128)
+# What OpenMetrics allows for the names and values of an exemplar together.
+_EXEMPLAR_CHARACTERS = 128
 
 
 class RequestMetrics(Protocol):
@@ -21,9 +23,21 @@ class RequestMetrics(Protocol):
 
     def request_began(self) -> None: ...
 
-    def request_ended(self, endpoint: str, status: int, seconds: float | None, model: str) -> None:
+    def request_ended(
+        self, endpoint: str, status: int, seconds: float | None, model: str, exemplar: dict[str, str]
+    ) -> None:
         """None for a stream: how long it takes is its sender's choice, and no measure of the service. No
         model for what was refused before one was chosen."""
+
+
+def exemplar_of(request_id: str, trace_id: str) -> dict[str, str]:
+    """What leads from a bucket of the latency to one of its requests, as far as there is room for it."""
+    found, room = dict[str, str](), _EXEMPLAR_CHARACTERS
+    for name, value in (("request_id", request_id), ("trace_id", trace_id)):
+        if value and len(name) + len(value) <= room:
+            found[name] = value
+            room -= len(name) + len(value)
+    return found
 
 
 class Metrics:
@@ -89,12 +103,14 @@ class Metrics:
     def request_began(self) -> None:
         self._active.inc()
 
-    def request_ended(self, endpoint: str, status: int, seconds: float | None, model: str) -> None:
+    def request_ended(
+        self, endpoint: str, status: int, seconds: float | None, model: str, exemplar: dict[str, str]
+    ) -> None:
         self._active.dec()
         self._requests.labels(endpoint, str(status), model).inc()
         self.total_requests += 1
         if seconds is not None:
-            self._latency.labels(endpoint, model).observe(seconds)
+            self._latency.labels(endpoint, model).observe(seconds, exemplar)
             self._timed_requests += 1
             self._timed_seconds += seconds
 
@@ -106,8 +122,12 @@ class Metrics:
     def average_ms(self) -> float:
         return self._timed_seconds * 1000 / self._timed_requests if self._timed_requests else 0.0
 
-    def render(self) -> bytes:
-        return generate_latest(self._registry)
+    def render(self, *, exemplars: bool) -> bytes:
+        """Prometheus' text format, or with exemplars OpenMetrics."""
+        if not exemplars:
+            return generate_latest(self._registry)
+        text: bytes = openmetrics.exposition.generate_latest(self._registry)  # type: ignore[no-untyped-call]
+        return text
 
 
 class ModelMetrics:

@@ -92,6 +92,12 @@ class RequestSpan:
         self._span = span
         self._request_id = request_id
 
+    @property
+    def trace_id(self) -> str:
+        """32 hexadecimal digits; none when the sampler leaves this trace out."""
+        context = self._span.get_span_context()
+        return format(context.trace_id, "032x") if context.trace_flags.sampled else ""
+
     def answered(self, status: int) -> None:
         from opentelemetry.trace import StatusCode
 

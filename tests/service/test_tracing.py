@@ -1,70 +1,75 @@
-"""Traces: what the real exporter sends to a collector over OTLP/HTTP."""
+"""Traces, as OpenTelemetry's own collector gets them over OTLP/HTTP; a request id wherever it stands."""
 
 from __future__ import annotations
 
+import json
+import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
+from prometheus_client.samples import Exemplar
+from sentiment_service.metrics import exemplar_of
 
-from tests.service.running import ANALYZE, running, wait_for
+from e2e.cluster.monitoring.collector import config, program
+from tests.service.running import ANALYZE, Running, running, wait_for
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = "00f067aa0ba902b7"
 
 
-class Collector(ThreadingHTTPServer):
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.requests: list[ExportTraceServiceRequest] = []
+class Collector:
+    """OpenTelemetry's, with what it was sent."""
 
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
+    def __init__(self, url: str, file: Path) -> None:
+        self.url = url
+        self._file = file
 
-    def spans(self) -> list[Any]:
+    def resources(self) -> list[dict[str, Any]]:
+        lines = self._file.read_text().splitlines()
+        return [one for line in lines for one in json.loads(line)["resourceSpans"]]
+
+    def spans(self) -> list[dict[str, Any]]:
         return [
             span
-            for request in self.requests
-            for resource in request.resource_spans
-            for scope in resource.scope_spans
-            for span in scope.spans
+            for resource in self.resources()
+            for scope in resource["scopeSpans"]
+            for span in scope["spans"]
         ]
 
 
-class _Handler(BaseHTTPRequestHandler):
-    server: Collector
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        assert self.path == "/v1/traces"
-        self.server.requests.append(ExportTraceServiceRequest.FromString(body))
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
 @pytest.fixture
-def collector() -> Iterator[Collector]:
-    with Collector() as one:
-        thread = threading.Thread(target=one.serve_forever)
-        thread.start()
-        yield one
-        one.shutdown()
-        thread.join()
+def collector(tmp_path: Path) -> Iterator[Collector]:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    file, log = tmp_path / "spans.json", tmp_path / "collector.log"
+    command = [str(program()), f"--config={config(f'127.0.0.1:{port}', str(file))}"]
+    with log.open("wb") as output, subprocess.Popen(command, stdout=output, stderr=output) as process:
+        try:
+            wait_for("the collector", lambda: "Everything is ready" in log.read_text())
+            yield Collector(f"http://127.0.0.1:{port}", file)
+        finally:
+            process.terminate()
+    assert process.returncode == 0, log.read_text()
 
 
-def attributes(span: Any) -> dict[str, Any]:
-    return {one.key: getattr(one.value, one.value.WhichOneof("value")) for one in span.attributes}
+def attributes(span: dict[str, Any]) -> dict[str, Any]:
+    return {one["key"]: next(iter(one["value"].values())) for one in span["attributes"]}
+
+
+def exemplars(service: Running) -> list[Exemplar]:
+    """Those that a Prometheus gets, with their bucket's endpoint."""
+    answer = service.http.get("/metrics", headers={"Accept": "application/openmetrics-text;version=1.0.0"})
+    assert answer.headers["Content-Type"].startswith("application/openmetrics-text")
+    families = openmetrics_families(answer.text)  # type: ignore[no-untyped-call]
+    samples = [sample for family in families for sample in family.samples if sample.exemplar]
+    assert {sample.name for sample in samples} <= {"structbert_request_latency_seconds_bucket"}
+    return [sample.exemplar for sample in samples if sample.labels["endpoint"] == ANALYZE]
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -79,26 +84,52 @@ def test_a_request_can_be_followed(package: Path, tmp_path: Path, collector: Col
             headers={"X-Request-ID": "mine", "traceparent": f"00-{TRACE}-{PARENT}-01"},
             timeout=20,
         )
-        assert answer.headers["X-Request-ID"] == "mine"
+        assert answer.headers["X-Request-ID"] == answer.json()["request_id"] == "mine"
+        [exemplar] = exemplars(service)
+        assert exemplar.labels == {"request_id": "mine", "trace_id": TRACE}
         assert httpx.post(f"{service.http.base_url}{ANALYZE}", content=b"{").status_code == 415
         service.http.get("/livez")
         assert service.terminate() == 0, "what is left is sent at the end"
-        assert [entry for entry in service.logs() if entry.get("request_id") == "mine"]
-    spans = {span.name: span for span in collector.spans() if span.trace_id.hex() == TRACE}
+        [logged] = [entry for entry in service.logs() if entry.get("request_id") == "mine"]
+        assert logged["type"] == "request"
+    every = wait_for("the spans", lambda: [spans for spans in [collector.spans()] if len(spans) >= 5])[0]
+    spans = {span["name"]: span for span in every if span["traceId"] == TRACE}
     assert spans.keys() == {f"POST {ANALYZE}", "queue", "batch", "engine"}
     assert {attributes(span)["request_id"] for span in spans.values()} == {"mine"}
     request, queue, batch, engine = (spans[name] for name in (f"POST {ANALYZE}", "queue", "batch", "engine"))
-    assert request.parent_span_id.hex() == PARENT
-    assert attributes(request)["http.response.status_code"] == 200
-    assert queue.parent_span_id == batch.parent_span_id == request.span_id
-    assert engine.parent_span_id == batch.span_id
-    assert attributes(batch)["batch.texts"] == 1
-    times = [request.start_time_unix_nano, queue.start_time_unix_nano, queue.end_time_unix_nano]
-    times += [engine.end_time_unix_nano, request.end_time_unix_nano]
+    assert request["parentSpanId"] == PARENT
+    assert attributes(request)["http.response.status_code"] == "200"
+    assert queue["parentSpanId"] == batch["parentSpanId"] == request["spanId"]
+    assert engine["parentSpanId"] == batch["spanId"]
+    assert attributes(batch)["batch.texts"] == "1"
+    times = [request["startTimeUnixNano"], queue["startTimeUnixNano"], queue["endTimeUnixNano"]]
+    times += [engine["endTimeUnixNano"], request["endTimeUnixNano"]]
     assert times == sorted(times)
-    [refused] = [span for span in collector.spans() if span.trace_id.hex() != TRACE]
-    assert (refused.name, attributes(refused)["http.response.status_code"]) == (f"POST {ANALYZE}", 415)
-    assert attributes(collector.requests[0].resource_spans[0].resource)["service.name"] == "sentiment-service"
+    [refused] = [span for span in every if span["traceId"] != TRACE]
+    assert (refused["name"], attributes(refused)["http.response.status_code"]) == (f"POST {ANALYZE}", "415")
+    [service_name] = {attributes(one["resource"])["service.name"] for one in collector.resources()}
+    assert service_name == "sentiment-service"
+
+
+def test_exemplars_need_no_collector(package: Path, tmp_path: Path) -> None:
+    with running(package, tmp_path, warm_up=True) as service:
+        wait_for("the service to be ready", service.ready)
+        service.http.post(ANALYZE, json={"text": "好"}, headers={"X-Request-ID": "mine"})
+        [exemplar] = exemplars(service)
+        assert exemplar.labels == {"request_id": "mine"}
+        plain = service.http.get("/metrics")
+        assert plain.headers["Content-Type"].startswith("text/plain")
+        assert "mine" not in plain.text, "the plain format knows no exemplars"
+
+
+@pytest.mark.parametrize(
+    ("characters", "names"),
+    [(79, {"request_id"}), (78, {"request_id", "trace_id"}), (118, {"request_id"}), (119, {"trace_id"})],
+)
+def test_an_exemplar_fits_into_what_is_allowed(characters: int, names: set[str]) -> None:
+    found = exemplar_of("x" * characters, TRACE)
+    assert found.keys() == names
+    assert sum(map(len, (*found.keys(), *found.values()))) <= 128
 
 
 def test_nothing_of_it_is_imported_when_off() -> None:

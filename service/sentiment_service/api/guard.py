@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sentiment_service.api.budget import BodyBudget, Holder
 from sentiment_service.api.errors import ApiError, from_exception, is_inference, log_api_error, respond
+from sentiment_service.metrics import exemplar_of
 
 if TYPE_CHECKING:
     from sentiment_service.api.keys import KeyRing
@@ -111,8 +112,9 @@ class Guard:
                 await self._admit(exchange, scope, headers, receive)
             finally:
                 seconds = None if path in self._streams else time.perf_counter() - begin
+                exemplar = exemplar_of(request_id, state.get("trace_id", ""))
                 # The route says which model it is, as soon as it knows.
-                metrics.request_ended(endpoint, exchange.status, seconds, state.get("model", ""))
+                metrics.request_ended(endpoint, exchange.status, seconds, state.get("model", ""), exemplar)
         finally:
             self._budget.release(exchange)
 

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 
 from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST
+from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST as OPENMETRICS
+from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from sentiment_service import __version__
@@ -50,8 +52,10 @@ def router(service: Service) -> APIRouter:
         )
 
     @routes.get("/metrics", tags=["health"], response_class=PlainTextResponse)
-    async def metrics() -> Response:
-        """Prometheus text format."""
-        return Response(await service.scheduler.render_metrics(), media_type=CONTENT_TYPE_LATEST)
+    async def metrics(request: Request) -> Response:
+        """Prometheus text format; OpenMetrics, with exemplars, for those who accept it: Prometheus does."""
+        exemplars = OPENMETRICS.partition(";")[0] in request.headers.get("accept", "")
+        text = await service.scheduler.render_metrics(exemplars=exemplars)
+        return Response(text, media_type=OPENMETRICS if exemplars else CONTENT_TYPE_LATEST)
 
     return routes

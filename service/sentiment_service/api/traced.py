@@ -25,9 +25,10 @@ class Traced:
             return
         headers = Headers(scope=scope)
         request_id = request_id_of(headers)
-        # The guard takes this one, so that both tell of the same.
-        scope = {**scope, "state": {**scope.get("state", {}), "request_id": request_id}}
         with self._tracer.request(f"{scope['method']} {label}", dict(headers), request_id) as span:
+            # The guard takes these, so that both tell of the same.
+            told = {"request_id": request_id, "trace_id": span.trace_id}
+            scope = {**scope, "state": {**scope.get("state", {}), **told}}
 
             async def tell(message: Message) -> None:
                 if message["type"] == "http.response.start":

@@ -86,7 +86,7 @@ class Scheduling(Protocol):
 
     async def report(self) -> Report: ...
 
-    async def render_metrics(self) -> bytes:
+    async def render_metrics(self, *, exemplars: bool) -> bytes:
         """Prometheus text format."""
 
 
@@ -161,8 +161,8 @@ class Scheduler:
     async def report(self) -> Report:
         return Report(self._memory_bytes(), self.metrics.total_requests, self.metrics.average_ms)
 
-    async def render_metrics(self) -> bytes:
-        return self.metrics.render()
+    async def render_metrics(self, *, exemplars: bool) -> bytes:
+        return self.metrics.render(exemplars=exemplars)
 
     def _publish(self) -> None:
         """Derive the status from the models and the memory, and tell it."""

@@ -141,9 +141,9 @@ class Parent:
                 case ("began",):
                     slot.active += 1
                     self._scheduler.metrics.request_began()
-                case ("ended", endpoint, status, seconds, model):
+                case ("ended", *how):
                     slot.active -= 1
-                    self._scheduler.metrics.request_ended(endpoint, status, seconds, model)
+                    self._scheduler.metrics.request_ended(*how)
         for task in slot.calls.values():
             task.cancel()
         self._scheduler.metrics.requests_lost(slot.active)

@@ -1,7 +1,7 @@
 """The scheduler as an HTTP worker sees it: the same calls, answered by the parent.
 
 Worker to parent: ("call", number, method, arguments, options), ("cancel", number), ("began",),
-("ended", endpoint, status, seconds, model), ("pong",).
+("ended", endpoint, status, seconds, model, exemplar), ("pong",).
 Parent to worker: ("answer", number, result), ("error", number, exception), ("status", status), ("ping",),
 ("stop",).
 """
@@ -52,15 +52,17 @@ class RemoteScheduler:
         report: Report = await self._call("report")
         return report
 
-    async def render_metrics(self) -> bytes:
-        text: bytes = await self._call("render_metrics")
+    async def render_metrics(self, *, exemplars: bool) -> bytes:
+        text: bytes = await self._call("render_metrics", exemplars=exemplars)
         return text
 
     def request_began(self) -> None:
         self._send("began")
 
-    def request_ended(self, endpoint: str, status: int, seconds: float | None, model: str) -> None:
-        self._send("ended", endpoint, status, seconds, model)
+    def request_ended(
+        self, endpoint: str, status: int, seconds: float | None, model: str, exemplar: dict[str, str]
+    ) -> None:
+        self._send("ended", endpoint, status, seconds, model, exemplar)
 
     async def _call(self, method: str, *arguments: Any, **options: Any) -> Any:
         if self._channel is None:
