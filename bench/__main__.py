@@ -13,7 +13,7 @@ from typing import Any
 
 from rich.console import Console
 
-from bench import latency, memory, operator, preparation, start, throughput, web
+from bench import edge, latency, memory, operator, preparation, start, throughput, web
 from bench.paths import ROOT
 from bench.record import record
 from bench.report import write
@@ -33,6 +33,7 @@ PARTS: dict[str, Callable[[Console], dict[str, Any]]] = {
     "bundled": throughput.bundled,
     "memory": _figures(memory.measure),
     "start": _figures(start.measure),
+    "edge": _figures(edge.measure),
     "web": _figures(web.measure),
     "operator": _figures(operator.new),
     "burst": _figures(operator.burst),

@@ -223,6 +223,7 @@ SECTIONS: dict[str, Section] = {
     "bundled": bundled,
     "memory": figures,
     "start": figures,
+    "edge": figures,
     "web": figures,
     "operator": figures,
     "burst": figures,

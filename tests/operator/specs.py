@@ -178,6 +178,7 @@ CASES: dict[str, tuple[dict[str, Any], Surroundings]] = {
         },
         RICH,
     ),
+    "edge": ({"profile": "edge", "resources": {"limits": {"ephemeral-storage": "1Gi"}}}, BARE),
     # Asked for and not to be had: nothing of it is made, and nothing else is lost.
     "poor-cluster": (AUTOSCALED, BARE),
     "odd": (

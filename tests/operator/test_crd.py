@@ -76,6 +76,16 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     ({"resources": {"extended": {"cpu": "1"}}}, "spec.resources.extended: a resource has a domain"),
     ({"serving": {"memorySoftLimitBytes": 1 << 30}}, "memorySoftLimitBytes must be below spec.resources"),
+    (
+        {"profile": "edge", "serving": {"memorySoftLimitBytes": 1 << 28}},
+        "(profile edge: 256Mi, with a SentimentModel 512Mi), at which pods are killed",
+    ),
+    (
+        {"profile": "edge", "resources": {"limits": {"memory": "2Gi"}}},
+        "spec.profile edge decides requests and limits in spec.resources: leave them out",
+    ),
+    ({"profile": "edge", "resources": {"limits": {"cpu": "1"}}}, "spec.profile edge decides requests"),
+    ({"profile": "edge", "resources": {"requests": {"cpu": "1"}}}, "spec.profile edge decides requests"),
     ({"serving": {"queueLimit": 10}}, "raise it to maxBatchItems or more"),
     ({"rollout": {"maxSurge": 0}}, "maxSurge and maxUnavailable can't both be zero"),
     ({"rollout": {"minReadySeconds": 600}}, "progressDeadlineSeconds must be more than minReadySeconds"),
@@ -273,6 +283,13 @@ def test_what_is_nearly_refused_is_taken(api: Api) -> None:
         {"autoscaling": {"type": "External"}},
         {"monitoring": {"tracing": {"otlpEndpoint": "http://a:65535/v1"}}},
         {"serving": {"memorySoftLimitBytes": (1 << 30) - 1}},
+        {"profile": "edge", "serving": {"memorySoftLimitBytes": (1 << 28) - 1}},
+        {
+            "profile": "edge",
+            "model": {"modelRef": {"name": "m"}},
+            "serving": {"memorySoftLimitBytes": (1 << 29) - 1},
+        },
+        {"profile": "edge", "resources": {"limits": {"ephemeral-storage": "1Gi"}}},
         {"resources": {"requests": {"cpu": "1500m"}, "limits": {"cpu": "1.5"}}},
         {"access": {"networkPolicy": {"allowFrom": [{"name": "all", "namespaceLabels": {}}]}}},
     ]

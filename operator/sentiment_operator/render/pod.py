@@ -111,10 +111,8 @@ def _pod(owner: Owner, spec: SentimentServiceSpec, image: str, around: Surroundi
 
 
 def _resources(spec: SentimentServiceSpec) -> dict[str, Any]:
-    return {
-        side: {**dump(getattr(spec.resources, side)), **spec.resources.extended}
-        for side in ("requests", "limits")
-    }
+    resources = spec.pod_resources
+    return {side: {**dump(getattr(resources, side)), **resources.extended} for side in ("requests", "limits")}
 
 
 def _probe(path: str, *, period: int, failures: int) -> dict[str, Any]:

@@ -90,7 +90,7 @@ def _unavailable(alerts: _Alerts, limits: Thresholds) -> Rule:
 
 def _load(alerts: _Alerts, limits: Thresholds, spec: SentimentServiceSpec) -> list[Rule]:
     owner = alerts.owner
-    limit = spec.resources.limits.cpu or spec.resources.requests.cpu
+    limit = spec.pod_resources.limits.cpu or spec.pod_resources.requests.cpu
     cores = _plain(amount(limit) * limits.cpu_percent / 100)
     failing = _plain((100 - Decimal(limits.success_rate_percent)) / 100)
     return [

@@ -4,7 +4,7 @@ Defaults live here and so in the CRD: the API server fills them in, the
 operator never writes a spec.
 """
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,6 +13,7 @@ from .base import Strict, config
 from .model import SentimentModelSpec
 from .monitoring import Monitoring
 from .pod import Availability, Pod
+from .profile import CORES, MEMORY, MODEL_MEMORY, UNTOUCHED, on_the_edge
 from .scaling import Autoscaling, Rollout
 from .serving import Image, Model, NamedModel, Resources, Serving
 from .storage import Storage
@@ -41,6 +42,10 @@ __all__ = [
 
 _ONE_NODE = "spec.storage.accessMode ReadWriteOnce keeps all pods on one node: set it to ReadWriteMany, or"
 
+_REFERS = "(has(self.model.modelRef) || has(self.models))"
+_LIMIT = (
+    f"(self.profile == 'standard' ? self.resources.limits.memory : {_REFERS} ? '{MODEL_MEMORY}' : '{MEMORY}')"
+)
 
 _SHARED = "has(self.model.modelRef) || has(self.models) || self.storage.accessMode == 'ReadWriteMany' ||"
 
@@ -72,10 +77,15 @@ class SentimentServiceSpec(Strict):
             f"{_ONE_NODE} whenUnsatisfiable in spec.availability.topologySpread to ScheduleAnyway",
         ),
         (
-            "double(self.serving.memorySoftLimitBytes) < "
-            "quantity(self.resources.limits.memory).asApproximateFloat()",
-            "spec.serving.memorySoftLimitBytes must be below spec.resources.limits.memory, at which pods are "
-            "killed: lower the one or raise the other",
+            f"double(self.serving.memorySoftLimitBytes) < quantity({_LIMIT}).asApproximateFloat()",
+            "spec.serving.memorySoftLimitBytes must be below spec.resources.limits.memory (profile edge: "
+            f"{MEMORY}, with a SentimentModel {MODEL_MEMORY}), at which pods are killed: lower the "
+            "one or raise the other",
+        ),
+        (
+            f"self.profile == 'standard' || ({UNTOUCHED})",
+            "spec.profile edge decides requests and limits in spec.resources: leave them out, or set "
+            "spec.profile to standard",
         ),
         (
             "!has(self.models) || !(has(self.model.bundled) || has(self.model.modelRef))",
@@ -101,6 +111,11 @@ class SentimentServiceSpec(Strict):
         min_length=1,
         max_length=16,
         description="Several models in each pod, in place of `model`: requests choose one by its name.",
+    )
+    profile: Literal["standard", "edge"] = Field(
+        default="standard",
+        description=f"edge: a small device. Pods get {CORES} core and {MEMORY} of memory, with a "
+        f"SentimentModel {MODEL_MEMORY}, in place of the requests and limits in `resources`.",
     )
     image: Image = Field(
         default_factory=Image,  # type: ignore[arg-type]
@@ -157,6 +172,13 @@ class SentimentServiceSpec(Strict):
             first = sorted(self.models, key=lambda one: not one.default)
             return tuple(Reference(one.name, one.model_ref.name) for one in first)
         return (Reference("", self.model.model_ref.name),) if self.model.model_ref else ()
+
+    @property
+    def pod_resources(self) -> Resources:
+        """What each pod gets."""
+        if self.profile == "standard":
+            return self.resources
+        return on_the_edge(self.resources, with_model=bool(self.references))
 
 
 class Owner(BaseModel):
