@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -113,18 +114,27 @@ def run(options: argparse.Namespace) -> int:
         text = f"{fault.reason}: {fault}"
     except OSError as error:
         fault_or_none = storage.of_os_error(error)
-        if fault_or_none is None:
-            raise
-        text = f"{fault_or_none.reason}: {fault_or_none}"
+        text = (
+            f"{fault_or_none.reason}: {fault_or_none}" if fault_or_none else _unexpected(error, credentials)
+        )
+    except Exception as error:
+        text = _unexpected(error, credentials)
     print(f"sentiment-models: {credentials.redact(text)}", file=sys.stderr)
     return status
+
+
+def _unexpected(error: Exception, credentials: Credentials) -> str:
+    """Print how it came to it, which Python would do without redaction; the line that every fault gets."""
+    print(credentials.redact("".join(traceback.format_exception(error))), end="", file=sys.stderr)
+    fault = faults.Fault(f"{type(error).__name__}: {error}")
+    return f"{fault.reason}: {fault}"
 
 
 @contextmanager
 def _libraries_silent() -> Iterator[None]:
     """The hub libraries log requests; what they say goes through nobody's redaction."""
     before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
+    logging.disable(logging.CRITICAL)
     try:
         yield
     finally:

@@ -82,7 +82,7 @@ class Wish:
     def folder(self) -> Path:
         """Where downloads and half-made files lie: the same for the same source, so that they resume."""
         key = hashlib.sha256(f"{self.source.shown}@{self.source.revision}".encode()).hexdigest()[:12]
-        return self.work or self.out.parent / f".{self.out.name}.work-{key}"
+        return self.work or self.out.parent / f".{self.out.name}.{shelf.WORK}{key}"
 
     @property
     def package_name(self) -> str:
@@ -121,7 +121,8 @@ def _prepare(wish: Wish, credentials: Credentials, progress: Progress) -> dict[s
             done = found
         else:
             wish.folder.mkdir(parents=True, exist_ok=True)
-            done = _make(wish, fetched, texts, unlabelled, recipe, progress)
+            with storage.judged(wish.folder):
+                done = _make(wish, fetched, texts, unlabelled, recipe, progress)
     shutil.rmtree(wish.folder, ignore_errors=True)
     return done
 

@@ -99,7 +99,8 @@ class Progress:
         self._written = time.monotonic()
         if self._report is None:
             return
-        text = self._redact(json.dumps(self.state, ensure_ascii=False)) + "\n"
+        # The kubelet passes on 4 KB.
+        text = self._redact(json.dumps(self.state, ensure_ascii=False, separators=(",", ":"))) + "\n"
         self._report.parent.mkdir(parents=True, exist_ok=True)
         staging = self._report.with_name(f".{self._report.name}.tmp")
         try:

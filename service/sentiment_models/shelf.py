@@ -11,6 +11,8 @@ from pathlib import Path
 
 from sentiment_models.package import MANIFEST
 
+# What the folder of an unfinished preparation is called: .NAME.work-…
+WORK = "work-"
 _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP)
 
 
@@ -31,14 +33,16 @@ def alone(folder: Path) -> Iterator[None]:
 def sweep(folder: Path, keep: Collection[str]) -> list[str]:
     """Remove the packages that are not named, and what half-made ones left; the names of what went.
 
-    Whatever is neither stays.
+    Whatever is neither stays, and what a download to a named one goes on with.
     """
     gone = []
     for path in sorted(folder.iterdir()):
         if path.is_symlink() or not path.is_dir():
             continue
         if path.name.startswith("."):
-            unwanted = path.name.count(".") > 1 and not any(path.name.startswith(f".{one}.") for one in keep)
+            unwanted = path.name.count(".") > 1 and not any(
+                path.name.startswith(f".{one}.{WORK}") for one in keep
+            )
         else:
             unwanted = (path / MANIFEST).is_file() and path.name not in keep
         if unwanted:

@@ -15,13 +15,29 @@ def facts(made: dict[str, Any]) -> dict[str, Any]:
     before = accuracy.get("fp32") if isinstance(accuracy, dict) else None
     found = {name: made[name] for name in ("name", "digest", "revision", "precision") if made.get(name)}
     found |= {
-        name: round(100 * value, 2)
+        name: _percent(value)
         for name, value in (("accuracyPercent", after), ("accuracyBeforePercent", before))
         if isinstance(value, float | int)
     }
-    attempts = [_attempt(one) for one in made.get("gate", {}).get("attempts", ())]
+    gate = made.get("gate", {})
+    attempts = [_attempt(one) for one in gate.get("attempts", ())]
     size = sum(one["bytes"] for one in made["files"].values())
-    return {**found, "bytes": size, **({"attempts": attempts} if attempts else {})}
+    # A package of an earlier version may have neither.
+    more = {"before": _scores(gate["before"]) if "before" in gate else None, "attempts": attempts}
+    return {**found, "bytes": size, **{name: told for name, told in more.items() if told}}
+
+
+def _scores(one: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "accuracyPercent": _percent(one["accuracy"]),
+        "accuracyInterval": [_percent(side) for side in one["accuracy_interval"]],
+        "macroF1Percent": _percent(one["macro_f1"]),
+        "calibrationErrorPercent": _percent(one["ece"]),
+    }
+
+
+def _percent(value: float) -> float:
+    return round(100 * value, 2)
 
 
 # A package of an earlier version may not have them.
@@ -29,14 +45,12 @@ _SPEED = {"speedup": "speedup", "speedup_per_point": "speedupPerPoint"}
 
 
 def _attempt(one: dict[str, Any]) -> dict[str, Any]:
-    figures = {
-        "accuracyPercent": one["accuracy"], "dropPoints": one["drop"], "macroF1Percent": one["macro_f1"],
-        "calibrationErrorPercent": one["ece"],
-    }  # fmt: skip
     return {
         "precision": Candidate(one["precision"], one["quantisation"], one.get("pruned", 0)).shown,
         "milliseconds": one["milliseconds"],
         **{shown: one[name] for name, shown in _SPEED.items() if one.get(name) is not None},
-        **{name: round(100 * value, 2) for name, value in figures.items()},
+        **_scores(one),
+        "dropPoints": _percent(one["drop"]),
+        "dropInterval": [_percent(side) for side in one["drop_interval"]],
         **({"refused": one["refused"]} if one["refused"] else {}),
     }  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +81,7 @@ class Scale:
                 "evaluation": {"source": self.texts.source, "sha256": self.texts.sha256,
                                "calibration_texts": self.cut, "judged_texts": len(self.labels) - self.cut},
                 "calibration_fitted": self.fitted,
+                "before": asdict(self.scores),
                 "attempts": [one.record() for one in attempts],
             },
         }  # fmt: skip

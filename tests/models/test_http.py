@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import errno
 import hashlib
 import os
@@ -63,6 +64,26 @@ def test_a_later_start_goes_on_where_the_first_was_killed(hub: Hub, tmp_path: Pa
     assert get(hub, tmp_path) == SHA256
     assert hub.ranges()[-1] == "bytes=3000000-"
     assert hub.sent == len(CONTENT)
+
+
+def test_a_server_that_falls_silent_is_left_and_resumed(hub: Hub, tmp_path: Path) -> None:
+    hub.faults.extend(Fault(end_after=1_000_000, silence=True) for _ in range(2))
+    assert get(hub, tmp_path) == SHA256
+    assert hub.ranges() == ["bytes=1000000-", "bytes=2000000-"]
+    assert hub.sent == len(CONTENT)
+
+
+def test_a_note_that_was_cut_off_costs_no_more_than_the_download(hub: Hub, tmp_path: Path) -> None:
+    (tmp_path / "m.bin.part").write_bytes(CONTENT[:1000])
+    (tmp_path / "m.bin.part.json").write_text("")
+    assert get(hub, tmp_path) == SHA256
+
+
+def test_a_server_that_sends_round_in_circles_is_unavailable(hub: Hub, tmp_path: Path) -> None:
+    hub.faults.extend(Fault(status=302, headers={"Location": "/m.bin?signed=S1GN3D"}) for _ in range(99))
+    with pytest.raises(faults.SourceUnavailable, match="redirects") as raised:
+        get(hub, tmp_path)
+    assert "S1GN3D" not in str(raised.value)
 
 
 def test_a_file_that_changed_meanwhile_is_fetched_anew(hub: Hub, tmp_path: Path) -> None:
@@ -139,6 +160,24 @@ def test_credentials_are_sent_and_never_shown(hub: Hub, tmp_path: Path) -> None:
         fetch.fetch(source, tmp_path / "w", NOBODY, lambda *_: None, patience=QUICK)
     for secret in ("pa%2Fss", "pa/ss", "SIGNED"):
         assert secret not in source.shown + str(raised.value)
+
+
+def test_a_url_s_password_is_what_it_stands_for(hub: Hub, tmp_path: Path) -> None:
+    hub.token = base64.b64encode(b"m\xc3\xa9:pa/ss").decode()
+    url = hub.url.replace("http://", "http://m%C3%A9:pa%2Fss@") + "/m.bin"
+    who = Credentials({})
+    assert http.download(url, tmp_path / "m.bin", who, lambda *_: None, SHA256, QUICK) == SHA256
+    assert who.redact("pa/ss or pa%2Fss") == "*** or ***"
+
+
+def test_another_host_gets_no_credentials(hub: Hub, tmp_path: Path) -> None:
+    with serve() as other:
+        other.files["/m.bin"] = CONTENT
+        for kind, values in (("token", {"HTTP_TOKEN": "s3cr3t"}), ("user", {"HTTP_USERNAME": "me"})):
+            hub.faults.append(Fault(status=302, headers={"Location": f"{other.url}/m.bin"}))
+            assert get(hub, tmp_path / kind, who=Credentials(values)) == SHA256
+        assert [headers.get("authorization") for _, _, headers in other.log] == [None, None]
+        assert all("authorization" in headers for _, _, headers in hub.log)
 
 
 def test_a_full_disk_is_known_before_or_said_when_it_happens(

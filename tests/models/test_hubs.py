@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sentiment_models import faults
+from sentiment_models import faults, package
 from sentiment_models.sources import fetch, spec
 from sentiment_models.sources.credentials import Credentials
 
@@ -19,6 +23,7 @@ FILES = {
     "config.json": b'{"model_type": "bert"}', "vocab.txt": b"[PAD]\n", "model.safetensors": b"\1" * 3_000_000,
     "modeling_evil.py": b"raise SystemExit", "README.md": b"# x",
 }  # fmt: skip
+PACKAGE = (package.MANIFEST, *package.FILES)
 WANTED = {"config.json", "vocab.txt", "model.safetensors"}
 NOBODY = Credentials({})
 
@@ -93,6 +98,35 @@ def test_what_is_not_there(hub: Hub, tmp_path: Path, scheme: str) -> None:
         fetch.fetch(
             spec.parse(f"{scheme}://damo/small", offline=True), tmp_path / "w", NOBODY, lambda *_: None
         )
+
+
+@pytest.mark.parametrize(("scheme", "variable"), [("hf", "HF_HUB_CACHE"), ("modelscope", "MODELSCOPE_CACHE")])
+def test_offline_takes_what_the_library_cached_and_asks_nobody(
+    hub: Hub, tmp_path: Path, scheme: str, variable: str
+) -> None:
+    cache, out = tmp_path / "library", tmp_path / "m"
+    hub.repositories["damo/done"] = {name: (fetch.BUNDLED / name).read_bytes() for name in PACKAGE}
+    if scheme == "hf":
+        from huggingface_hub import hf_hub_download
+
+        for name in PACKAGE:
+            hf_hub_download("damo/done", name, endpoint=hub.url, token=False, cache_dir=cache)
+    else:
+        from modelscope_hub import HubApi
+
+        HubApi(endpoint=hub.url).download_repo("damo/done", "model", cache_dir=cache)
+    asked = len(hub.log)
+    # As the Job of a SentimentModel does it: the library reads its variables when it is imported.
+    command = [sys.executable, "-m", "sentiment_models", "prepare", f"{scheme}://damo/done", str(out)]
+    subprocess.run([*command, "--offline", "--quiet"], check=True, env={**os.environ, variable: str(cache)})
+    assert package.verify(out)["digest"] == package.verify(fetch.BUNDLED)["digest"]
+    dry = subprocess.run(
+        [*command, "--offline", "--dry-run"], check=True, env={**os.environ, variable: str(cache)},
+        stdout=subprocess.PIPE,
+    )  # fmt: skip
+    # ModelScope's client names its folders by branches, which move.
+    assert json.loads(dry.stdout)["revision"].startswith(COMMIT if scheme == "hf" else "sha256-")
+    assert len(hub.log) == asked
 
 
 @pytest.fixture

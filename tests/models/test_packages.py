@@ -127,11 +127,12 @@ def test_a_package_that_cannot_answer_is_refused(volume: Path, tmp_path: Path) -
 
 
 def test_the_sweep_takes_only_what_nobody_keeps(volume: Path) -> None:
-    for name in ("old", "kept", ".old.work-1", ".kept.work-2", "lost+found", "somebody's"):
+    half_made = (".old.work-1", ".kept.work-2", ".kept.x1y2z3", ".kept.x1y2z3.old")
+    for name in ("old", "kept", *half_made, "lost+found", "somebody's"):
         (volume / name).mkdir(parents=True)
     for name in ("old", "kept"):
         (volume / name / package.MANIFEST).write_text("{}")
-    assert shelf.sweep(volume, {"kept"}) == [".old.work-1", "old"]
+    assert shelf.sweep(volume, {"kept"}) == [".kept.x1y2z3", ".kept.x1y2z3.old", ".old.work-1", "old"]
     left = sorted(path.name for path in volume.iterdir())
     assert left == [".kept.work-2", "kept", "lost+found", "somebody's"]
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import pickle
+import resource
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -234,6 +236,22 @@ def test_a_gate_that_nothing_passes_keeps_the_old_package(plain: Path, tmp_path:
     assert state["reason"] == "QualityGateFailed"
     assert "accuracy falls by" in state["message"]
     assert package.verify(tmp_path / "m") == before
+
+
+def test_a_volume_that_is_full_before_the_conversion_ends_is_called_so(
+    plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # OpenVINO says no more than that it failed.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, before[1]))
+    try:
+        state = prepare(plain, tmp_path / "m", "--precision", "fp32")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert state["reason"] == "StorageFull"
+    assert prepare(plain, tmp_path / "m", "--precision", "fp32")["precision"] == "fp32"
 
 
 def test_reversed_labels_are_noticed(plain: Path, tmp_path: Path) -> None:

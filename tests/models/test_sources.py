@@ -71,6 +71,38 @@ def test_credentials_come_from_files_first(tmp_path: Path) -> None:
     assert who.redact(json.dumps({"m": 'bad hf_fi"le'})) == '{"m": "bad ***"}'
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("404 for url: https://h/x?X-Amz-Signature=abc&y=1", "404 for url: https://h/x?***"),
+        ('"https://me:pass@h/x" and s3://k:v@b/y.', '"https://***@h/x" and s3://***@b/y.'),
+        (json.dumps({"m": 'at "https://h/x?s=1"'}), json.dumps({"m": 'at "https://h/x?***"'})),
+        ("https://h/x: what? a@b", "https://h/x: what? a@b"),
+    ],
+)
+def test_no_url_shows_who_may_read_it(text: str, shown: str) -> None:
+    assert Credentials({}).redact(text) == shown
+
+
+def test_what_nobody_expected_is_told_without_credentials(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from sentiment_models.__main__ import main
+
+    def fetch_(*_: object) -> None:
+        raise RuntimeError("Bearer s3cr3t-t0ken at https://h/x?sig=S1GN3D")
+
+    monkeypatch.setattr(fetch, "fetch", fetch_)
+    monkeypatch.setenv("HTTP_TOKEN", "s3cr3t-t0ken")
+    report = tmp_path / "report.json"
+    assert main(["prepare", "https://h/x", str(tmp_path / "out"), "--report", str(report)]) == 1
+    said = capsys.readouterr().err + report.read_text()
+    assert "Traceback" in said
+    assert "PreparationFailed: RuntimeError: Bearer *** at https://h/x?***" in said
+    assert "s3cr3t" not in said
+    assert "S1GN3D" not in said
+
+
 def write(folder: Path, **files: object) -> Path:
     folder.mkdir(exist_ok=True)
     for name, content in files.items():

@@ -257,6 +257,15 @@ MODEL_CASES: dict[str, tuple[dict[str, Any], ModelSurroundings]] = {
         },
         PREPARER,
     ),
+    "model-offline": (
+        {
+            "source": {
+                "huggingFace": {"repository": "a/b", "offline": {"claimName": "caches", "path": "hub"}},
+            },
+            "job": {"env": [{"name": "X", "value": "y"}]},
+        },
+        PREPARER,
+    ),
     "model-oci": ({"source": {"oci": {"reference": "example.com/model:1", "path": "model"}}}, PREPARER),
     "model-s3": (
         {

@@ -150,6 +150,26 @@ MODELS_REFUSED: list[tuple[dict[str, Any], str]] = [
         "spec.source.http.url holds a user or a password: put them into a Secret",
     ),
     (
+        {"source": {"s3": {"url": "s3://a/b", "endpoint": "https://k:s@minio.example.com"}}},
+        "spec.source.s3.endpoint holds a user or a password",
+    ),
+    (
+        {"source": {"huggingFace": {"repository": "a/b", "endpoint": "https://t@hub.example.com"}}},
+        "the hub's endpoint holds a user or a password",
+    ),
+    (
+        {
+            "source": {
+                "modelScope": {
+                    "repository": "a/b",
+                    "endpoint": "https://hub.example.com",
+                    "offline": {"claimName": "caches"},
+                }
+            }
+        },
+        "with offline no hub is asked: remove endpoint",
+    ),
+    (
         {
             "source": {"http": HTTP},
             "gate": {"evaluation": {"http": {"url": "http://me@example.com/texts.csv"}}},

@@ -178,9 +178,12 @@ def package(
 def test_the_package_of_before_stays_until_the_new_one_is_there() -> None:
     old = {"path": "old", "volume": "v1", "digest": "x"}
     report: dict[str, Any] = {"digest": DIGEST, "bytes": 2048, "precision": "int8", "revision": "c0ffee"}
-    done, ok = job(WISH, DONE), ended(0, **report)
     facts: dict[str, Any] = {"digest": DIGEST, "shortDigest": "ab" * 6, "bytes": 2048, "size": "2.0Ki"}
     facts |= {"precision": "int8", "revision": "c0ffee"}
+    before = {"accuracyPercent": 87.6, "accuracyInterval": [85.4, 89.9], "macroF1Percent": 87.5}
+    for told in (report, facts):
+        told |= {"before": before, "attempts": [{"precision": "int8", "dropInterval": [-0.3, 0.9]}]}
+    done, ok = job(WISH, DONE), ended(0, **report)
     assert package([job()], [], old) == old
     assert package([done], [ok], old) == {"path": WISH, "volume": "v1", **facts}
     # The pod is gone: what was known stays.
@@ -200,7 +203,8 @@ def test_a_report_is_believed_as_far_as_it_fits_the_schema() -> None:
         "digest": DIGEST,
         "bytes": "many",
         "accuracyPercent": "all",
-        "attempts": [1, {"precision": 8}],
+        "attempts": [1, {"precision": 8, "dropInterval": [1], "accuracyInterval": [1.5, "2"]}],
+        "before": {"macroF1Percent": "x", "other": 1},
     }
     assert package([job(WISH, DONE)], [ended(0, **odd)]) == {
         "path": WISH, "volume": "v1", "digest": DIGEST, "shortDigest": "ab" * 6,

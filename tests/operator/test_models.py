@@ -118,14 +118,16 @@ def test_a_model_becomes_a_claim_a_job_and_a_package(api: Api, namespace: str) -
     assert (told["phase"], told["progress"], told["job"], told["claim"]) == ("Pending", 0, job, "m-model")
     for kind, name in (("pvc", "m-model"), ("job", job)):
         assert field(api, namespace, kind, name, ".metadata.ownerReferences[0].name") == "m"
-    end(api, namespace, **REPORT, attempts=[{"precision": "int8", "dropPoints": 0.2, "refused": ""}])
+    tried = {"precision": "int8", "dropPoints": 0.2, "dropInterval": [-0.3, 0.9]}
+    before = {"accuracyPercent": 87.6, "accuracyInterval": [85.4, 89.9], "macroF1Percent": 87.5}
+    end(api, namespace, **REPORT, before=before, attempts=[{**tried, "refused": ""}])
     wait_for("package", lambda: reason(api, namespace) == "Prepared")
     told = status(api, namespace)
     assert (told["phase"], told["progress"], told["consumers"]) == ("Ready", 100, 0)
     package = told["package"]
     assert f"m-{package['path']}" == job
     assert (package["digest"], package["size"], package["accuracyPercent"]) == (DIGEST, "23.0Mi", 86.1)
-    assert package["attempts"] == [{"precision": "int8", "dropPoints": 0.2}]
+    assert (package["before"], package["attempts"]) == (before, [tried])
     row = api("-n", namespace, "get", "smodel").splitlines()[1].split()
     assert row[:7] == ["m", "Ready", "100", "int8", "23.0Mi", "86.1", "abababababab"]
     # The pod is gone, and with it the report: nothing is forgotten, and no Job runs again.

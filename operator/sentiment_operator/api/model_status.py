@@ -28,15 +28,27 @@ def _integer(description: str) -> Json:
     return {"type": "integer", "format": "int64", "description": description}
 
 
+def _interval(of: str) -> Json:
+    return {"type": "array", "items": {"type": "number"}, "description": f"95 % interval of {of}: from, to."}
+
+
+def _scores() -> Json:
+    return {
+        "accuracyPercent": _number("Accuracy on the judged texts."),
+        "accuracyInterval": _interval("it"),
+        "macroF1Percent": _number("Macro F1 on the judged texts."),
+        "calibrationErrorPercent": _number("Expected calibration error."),
+    }
+
+
 _ATTEMPT: Json = {
     "type": "object",
     "required": ["precision"],
     "properties": {
         "precision": _text("What was tried."),
-        "accuracyPercent": _number("Accuracy on the judged texts."),
+        **_scores(),
         "dropPoints": _number("Percentage points of accuracy lost against fp32."),
-        "macroF1Percent": _number("Macro F1 on the judged texts."),
-        "calibrationErrorPercent": _number("Expected calibration error."),
+        "dropInterval": _interval("it"),
         "milliseconds": _number("Median time of a text of 32 tokens, where the Job ran."),
         "speedup": _number("How many times as fast as the whole model in fp32."),
         "speedupPerPoint": _number(
@@ -62,6 +74,11 @@ PACKAGE: Json = {
         "size": _text("The same for people."),
         "accuracyPercent": _number("Accuracy on the judged texts."),
         "accuracyBeforePercent": _number("The same in fp32."),
+        "before": {
+            "type": "object",
+            "properties": _scores(),
+            "description": "The whole model in fp32, which all that was tried is compared with.",
+        },
         "attempts": {
             "type": "array",
             "items": _ATTEMPT,

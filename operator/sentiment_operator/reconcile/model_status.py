@@ -104,6 +104,8 @@ def _facts(report: dict[str, Any]) -> Manifest:
     found |= {name: str(report[name])[:253] for name in ("name", "revision", "precision") if report.get(name)}
     if isinstance(size, int):
         found |= {"bytes": size, "size": _for_people(size)}
+    if isinstance(before := report.get("before"), dict) and (scores := _figures(before)):
+        found["before"] = scores
     attempts = report.get("attempts")
     if isinstance(attempts, list) and (told := [_attempt(one) for one in attempts if isinstance(one, dict)]):
         found["attempts"] = told
@@ -113,6 +115,7 @@ def _facts(report: dict[str, Any]) -> Manifest:
     return found
 
 
+_INTERVALS = ("accuracyInterval", "dropInterval")
 _FIGURES = (
     "accuracyPercent",
     "dropPoints",
@@ -125,9 +128,17 @@ _FIGURES = (
 
 
 def _attempt(one: dict[str, Any]) -> Manifest:
-    figures = {name: one[name] for name in _FIGURES if isinstance(one.get(name), int | float)}
     refused = {"refused": str(one["refused"])[:512]} if one.get("refused") else {}
-    return {"precision": str(one.get("precision", "")), **figures, **refused}
+    return {"precision": str(one.get("precision", "")), **_figures(one), **refused}
+
+
+def _figures(one: dict[str, Any]) -> Manifest:
+    found = {name: one[name] for name in _FIGURES if isinstance(one.get(name), int | float)}
+    for name in _INTERVALS:
+        sides = one.get(name)
+        if isinstance(sides, list) and len(sides) == 2 and all(isinstance(s, int | float) for s in sides):
+            found[name] = sides
+    return found
 
 
 def _for_people(size: int) -> str:

@@ -11,8 +11,8 @@ REMEDIES = {
     "SourceNotFound": "Check the name, the path and the revision in spec.source.",
     "SourceInvalid": "Correct spec.source.",
     "SourceUnavailable": "Check the network (a NetworkPolicy, a proxy in spec.job.env) and the server.",
-    "SourceOffline": "The Job has no cache to take it from: put the checkpoint into a claim and name it in "
-    "spec.source.pvc.",
+    "SourceOffline": "Fill the cache that `offline` in spec.source names, or put the checkpoint into a "
+    "claim and name it in spec.source.pvc.",
     "ChecksumMismatch": "The file is not the one that was named: correct sha256 in spec.source, or find out "
     "who changed the file.",
     "StorageFull": "Raise spec.storage.size, where the storage class can grow, or the quota.",

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..api.kinds import PROGRESS_PORT
 from ..api.v1alpha1 import Owner, SentimentModelSpec
-from ..api.v1alpha1.model_source import ClaimPath, EvaluationSource, Source
+from ..api.v1alpha1.model_source import ClaimPath, EvaluationSource, HubSource, Source
 from .compact import dump
 from .metadata import labels, metadata, model_label, version
 from .persistent_volume_claim import claim_name
@@ -21,6 +21,8 @@ TEMPLATE = "sentiment-operator.io/template"
 MODELS = "/models"
 _SOURCE, _EVALUATION, _UNLABELLED, _CREDENTIALS = "/source", "/evaluation", "/unlabelled", "/credentials"
 _CSV = "texts.csv"
+# Where the hubs' own clients look for what they have cached.
+_CACHES = {"hf": "HF_HUB_CACHE", "modelscope": "MODELSCOPE_CACHE"}
 _TMP = "/tmp"  # noqa: S108  an emptyDir in the pod
 # Faults that do not pass by themselves, and wrong arguments (sentiment_models/command.py).
 _HOPELESS = (1, 2)
@@ -105,7 +107,7 @@ def _template(owner: Owner, spec: SentimentModelSpec, image: str, wish: str) -> 
                 "image": image,
                 "imagePullPolicy": spec.image.pull_policy,
                 "args": _arguments(owner, spec, wish),
-                "env": [dump(given) for given in spec.job.env],
+                "env": [*_cache(spec.source), *(dump(given) for given in spec.job.env)],
                 "ports": [{"name": "progress", "containerPort": PROGRESS_PORT, "protocol": "TCP"}],
                 "resources": {
                     side: dump(getattr(spec.job.resources, side)) for side in ("requests", "limits")
@@ -155,6 +157,7 @@ def _arguments(owner: Owner, spec: SentimentModelSpec, wish: str) -> list[str]:
         place,
         f"{MODELS}/{wish}",
         *(f"--{name}={value}" for name, value in given.items() if value is not None),
+        *(["--offline"] if any(hub.offline for _, hub in _hubs(spec.source)) else []),
         "--once",
     ]
 
@@ -165,12 +168,26 @@ def _place(source: Source) -> tuple[str, dict[str, str | None]]:
         return source.http.url, {"sha256": source.http.sha256}
     if source.s3:
         return source.s3.url, {"sha256": source.s3.sha256, "endpoint": source.s3.endpoint}
-    for scheme, hub in (("hf", source.hugging_face), ("modelscope", source.model_scope)):
-        if hub:
-            return f"{scheme}://{hub.repository}", {"revision": hub.revision, "endpoint": hub.endpoint}
+    for scheme, hub in _hubs(source):
+        return f"{scheme}://{hub.repository}", {"revision": hub.revision, "endpoint": hub.endpoint}
     if mounted := source.pvc or source.oci:
         return f"{_SOURCE}/{mounted.path}".rstrip("/"), {}
     return "bundled", {}
+
+
+def _hubs(source: Source) -> list[tuple[str, HubSource]]:
+    """The hub that is asked, with the scheme of the command line, if it is one."""
+    found = (("hf", source.hugging_face), ("modelscope", source.model_scope))
+    return [(scheme, hub) for scheme, hub in found if hub]
+
+
+def _cache(source: Source) -> list[Manifest]:
+    """The variable that names the mounted cache, when the hub is not to be asked."""
+    return [
+        {"name": _CACHES[scheme], "value": f"{_SOURCE}/{hub.offline.path}".rstrip("/")}
+        for scheme, hub in _hubs(source)
+        if hub.offline
+    ]
 
 
 def _csv_place(given: EvaluationSource | None, mounted: str) -> str | None:
@@ -205,6 +222,9 @@ def _volumes(owner: Owner, spec: SentimentModelSpec) -> tuple[list[Manifest], li
     source = spec.source
     if source.pvc:
         add("source", _SOURCE, _claim(source.pvc))
+    for _, hub in _hubs(source):
+        if hub.offline:
+            add("source", _SOURCE, _claim(hub.offline))
     if source.oci:
         image = {"reference": source.oci.reference, "pullPolicy": source.oci.pull_policy}
         add("source", _SOURCE, {"image": image})

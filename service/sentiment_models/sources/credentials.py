@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
@@ -12,6 +13,10 @@ NAMES = (
     "HF_TOKEN", "MODELSCOPE_API_TOKEN", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
     "HTTP_TOKEN", "HTTP_USERNAME", "HTTP_PASSWORD",
 )  # fmt: skip
+
+# A user and password in a URL, and its query, which may be signed.
+_USER = re.compile(r"\b([a-z][a-z0-9+.-]*://)[^\s/\"'\\]*@")
+_QUERY = re.compile(r"\b([a-z][a-z0-9+.-]*://[^\s?\"'\\]*)\?[^\s\"'\\]+")
 
 
 class Credentials:
@@ -41,9 +46,12 @@ class Credentials:
             self._values[f"url-{len(self._values)}"] = secret
 
     def redact(self, text: str) -> str:
-        """The text with every value, plain, percent-encoded or in JSON, replaced by ***."""
+        """The text with every value, plain, percent-encoded or in JSON, replaced by ***.
+
+        So are user, password and query of every URL.
+        """
         for value in sorted(self._values.values(), key=len, reverse=True):
             if len(value) >= 4:
                 for form in (value, quote(value, safe=""), json.dumps(value)[1:-1]):
                     text = text.replace(form, "***")
-        return text
+        return _QUERY.sub(r"\1?***", _USER.sub(r"\1***@", text))

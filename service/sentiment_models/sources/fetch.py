@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from sentiment_models.sources.credentials import Credentials
 from sentiment_models.sources.spec import Source
 
 PATIENCE = http.Patience()
+_COMMIT = re.compile("[0-9a-f]{40}")
 BUNDLED = Path(__file__).parents[2] / "sentiment_service" / "bundled"
 
 
@@ -41,7 +43,7 @@ def look(source: Source, credentials: Credentials) -> Outlook:
     if source.kind == "http":
         return Outlook(source.sha256, http.size(source.location, credentials))
     if source.offline:
-        return Outlook(hubs.cached(source)[1], 0)
+        return Outlook(_revision(hubs.cached(source)), 0)
     if source.kind == "bucket":
         snapshot = bucket.look(source, bucket.open_filesystem(source, credentials))
     else:
@@ -60,13 +62,14 @@ def fetch(
     """Fetch into `work`, which a later call goes on with. Local sources are used where they lie."""
     if source.kind in ("bundled", "directory"):
         folder = _local(source)
-        return Fetched(folder, f"sha256-{_content(folder)[:40]}")
+        return Fetched(folder, _digest(folder))
     if source.offline:
         if source.kind not in ("huggingFace", "modelScope"):
             raise faults.SourceOffline(
                 f"{source.shown} has no cache", "Leave --offline out, or give a directory."
             )
-        return Fetched(*hubs.cached(source))
+        folder = hubs.cached(source)
+        return Fetched(folder, _revision(folder))
     work.mkdir(parents=True, exist_ok=True)
     if source.kind == "http":
         name = Path(source.shown.rpartition("/")[2]).name or "download"
@@ -104,13 +107,18 @@ def _checksum(source: Source, path: Path) -> None:
         )
 
 
-def _content(folder: Path) -> str:
-    """One sha256 over the names and contents of the wanted files."""
+def _revision(cached: Path) -> str:
+    """The commit that a hub's library called its folder by, else a digest of what lies there."""
+    return cached.name if _COMMIT.fullmatch(cached.name) else _digest(cached)
+
+
+def _digest(folder: Path) -> str:
+    """Of the names and contents of the wanted files."""
     entries = [hubs.Entry(p.name, 0, None) for p in sorted(folder.iterdir()) if p.is_file()]
     whole = hashlib.sha256()
     for entry in hubs.wanted(entries):
         whole.update(f"{entry.path} {http.digest(folder / entry.path)}\n".encode())
-    return whole.hexdigest()
+    return f"sha256-{whole.hexdigest()[:40]}"
 
 
 def _unpack(path: Path, work: Path, max_bytes: int) -> Path:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from sentiment_models import faults
 from sentiment_models.sources import storage
@@ -55,14 +55,15 @@ def client(url: str, credentials: Credentials, patience: Patience) -> tuple[http
 
     parts = urlsplit(url)
     clean = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, parts.query, ""))
-    for secret in (parts.password, parts.query):
+    own = (unquote(parts.username or ""), unquote(parts.password or ""))
+    for secret in (own[1], parts.query):
         credentials.also(secret)
     user, password = credentials.get("HTTP_USERNAME"), credentials.get("HTTP_PASSWORD")
     token = credentials.get("HTTP_TOKEN")
     headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
     auth = None
-    if parts.username:
-        auth = httpx.BasicAuth(parts.username, parts.password or "")
+    if own[0]:
+        auth = httpx.BasicAuth(*own)
     elif user:
         auth = httpx.BasicAuth(user, password or "")
     elif token:
@@ -79,7 +80,7 @@ def size(url: str, credentials: Credentials, patience: Patience = Patience()) ->
     try:
         with session:
             answer = session.head(clean)
-    except httpx.TransportError as error:
+    except httpx.RequestError as error:
         raise faults.SourceUnavailable(f"{without_secrets(url)}: {error or type(error).__name__}") from error
     if answer.status_code in BY_STATUS:
         raise BY_STATUS[answer.status_code](f"{without_secrets(url)} answers {answer.status_code}")
@@ -141,7 +142,7 @@ def _go_on(session: httpx.Client, url: str, part: Path, memory: Path, advance: A
     """Append what is missing; raises _AgainError when it broke off."""
     import httpx
 
-    validator = json.loads(memory.read_text())["validator"] if memory.exists() else None
+    validator = _validator(memory)
     have = part.stat().st_size if part.exists() and validator else 0
     headers = {"Range": f"bytes={have}-", "If-Range": validator} if have and validator else {}
     shown = without_secrets(url)
@@ -161,7 +162,8 @@ def _go_on(session: httpx.Client, url: str, part: Path, memory: Path, advance: A
                 storage.require(part.parent, total - have)
             tag = answer.headers.get("ETag", "")
             strong = tag if tag and not tag.startswith("W/") else answer.headers.get("Last-Modified")
-            memory.write_text(json.dumps({"validator": strong}))
+            if strong != validator:  # else it could be cut off without need
+                memory.write_text(json.dumps({"validator": strong}))
             with part.open("ab" if resumed else "wb") as out:
                 advance(have, total)
                 for chunk in answer.iter_raw():  # chunks of a given size would lose the last, unfinished one
@@ -174,6 +176,17 @@ def _go_on(session: httpx.Client, url: str, part: Path, memory: Path, advance: A
         raise _AgainError(faults.SourceTruncated(f"{shown} broke off: {error}")) from error
     except httpx.TransportError as error:
         raise _AgainError(faults.SourceUnavailable(f"{shown}: {error or type(error).__name__}")) from error
+    except httpx.RequestError as error:  # such as too many redirects
+        raise faults.SourceUnavailable(f"{shown}: {error}") from error
+
+
+def _validator(memory: Path) -> str | None:
+    """What the bytes so far belong to; None when nobody knows."""
+    try:
+        found: str | None = json.loads(memory.read_text())["validator"]
+    except (OSError, ValueError, KeyError):  # not there, or cut off
+        return None
+    return found
 
 
 def _refuse(answer: httpx.Response, shown: str) -> None:

@@ -105,8 +105,8 @@ def fetch(
         advance(done, snapshot.bytes)
 
 
-def cached(source: Source) -> tuple[Path, str]:
-    """Offline: (folder, commit) of the library's own cache ($HF_HOME, $MODELSCOPE_CACHE)."""
+def cached(source: Source) -> Path:
+    """Offline: the folder in the library's cache ($HF_HUB_CACHE, $MODELSCOPE_CACHE), named by revision."""
     try:
         if source.kind == "huggingFace":
             from huggingface_hub import snapshot_download
@@ -120,7 +120,7 @@ def cached(source: Source) -> tuple[Path, str]:
             )
     except Exception as error:
         raise faults.SourceOffline(f"{source.shown} is not in the cache: {type(error).__name__}") from error
-    return folder, folder.name
+    return folder
 
 
 def _check(source: Source, entry: Entry, path: Path) -> None:

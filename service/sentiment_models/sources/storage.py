@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import errno
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sentiment_models.faults import StorageDenied, StorageFull
+from sentiment_models.faults import Fault, StorageDenied, StorageFull
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# More than what a library leaves unwritten in its buffers.
+_PROBE = 1 << 20
 _DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -35,6 +38,22 @@ def faults() -> Iterator[None]:
         if fault is None:
             raise
         raise fault from error
+
+
+@contextmanager
+def judged(folder: Path) -> Iterator[None]:
+    """A library that failed without a word about the volume: StorageFull when nothing more fits into it."""
+    try:
+        yield
+    except (Fault, OSError):
+        raise
+    except Exception as error:
+        try:
+            with faults(), tempfile.TemporaryFile(dir=folder) as probe:
+                probe.write(bytes(_PROBE))
+        except StorageFull as full:
+            raise full from error
+        raise
 
 
 def require(folder: Path, needed: int) -> None:

@@ -25,6 +25,11 @@ def _clean(path: str, expression: str) -> tuple[str, str]:
     )
 
 
+def _clean_endpoint(path: str) -> tuple[str, str]:
+    rule, message = _clean(path, "self.endpoint")
+    return f"!has(self.endpoint) || {rule}", message
+
+
 class ClaimPath(Strict):
     """A folder or file in a claim of this namespace, mounted read-only."""
 
@@ -53,6 +58,8 @@ class HttpSource(Strict):
 class S3Source(Strict):
     """A prefix, or an archive, in a bucket."""
 
+    model_config = config(_clean_endpoint("spec.source.s3.endpoint"))
+
     url: str = Field(max_length=1024, pattern=r"^s3://[a-z0-9.-]+(/\S*)?$", description="s3://BUCKET/PREFIX.")
     endpoint: Url | None = Field(None, description="URL of an S3 server other than Amazon's.")
     sha256: Sha256 | None = Field(None, description="SHA-256 that the archive must have.")
@@ -61,6 +68,14 @@ class S3Source(Strict):
 class HubSource(Strict):
     """A repository of a model hub."""
 
+    model_config = config(
+        _clean_endpoint("spec.source: the hub's endpoint"),
+        (
+            "!(has(self.offline) && has(self.endpoint))",
+            "spec.source: with offline no hub is asked: remove endpoint, or offline",
+        ),
+    )
+
     repository: Repository = Field(description="OWNER/NAME.")
     revision: Revision | None = Field(
         None,
@@ -68,6 +83,11 @@ class HubSource(Strict):
         "status.package.revision.",
     )
     endpoint: Url | None = Field(None, description="URL of a mirror of the hub.")
+    offline: ClaimPath | None = Field(
+        None,
+        description="Ask no hub: take it from this cache of the hub's own client, what HF_HUB_CACHE or "
+        "MODELSCOPE_CACHE names elsewhere.",
+    )
 
 
 class OciSource(Strict):
