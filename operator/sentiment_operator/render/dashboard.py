@@ -4,7 +4,7 @@ Plain data: the generator library of Grafana costs each operator 11 MB of memory
 """
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..api.v1alpha1 import Owner, SentimentServiceSpec
 from .metadata import metadata
@@ -14,6 +14,15 @@ _SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 _WIDTH, _HEIGHT = 8, 8
 _COLUMNS = 24 // _WIDTH
 Query = tuple[str, str]  # PromQL, legend
+
+
+class Panel(NamedTuple):
+    """What a panel shows, in a unit of Grafana's."""
+
+    title: str
+    description: str
+    unit: str
+    queries: list[Query]
 
 
 def dashboard(owner: Owner, spec: SentimentServiceSpec) -> dict[str, Any] | None:
@@ -35,7 +44,7 @@ def dashboard(owner: Owner, spec: SentimentServiceSpec) -> dict[str, Any] | None
 
 def model(owner: Owner) -> dict[str, Any]:
     """The dashboard as Grafana's JSON model."""
-    panels = [_panel(index, *panel) for index, panel in enumerate(_panels(owner))]
+    panels = [_drawn(index, panel) for index, panel in enumerate(_panels(owner))]
     choice = {"name": "datasource", "type": "datasource", "query": "prometheus", "label": "Prometheus"}
     return {
         "uid": f"ssvc-{owner.uid}"[:40],
@@ -46,12 +55,13 @@ def model(owner: Owner) -> dict[str, Any]:
         "refresh": "30s",
         "time": {"from": "now-3h", "to": "now"},
         "templating": {"list": [choice]},
+        "annotations": {"list": []},
         "panels": panels,
     }
 
 
-def _panels(owner: Owner) -> list[tuple[str, str, list[Query]]]:
-    """(title, Grafana unit, queries) of each panel, left to right."""
+def _panels(owner: Owner) -> list[Panel]:
+    """Left to right."""
 
     def rate(metric: str, by: str) -> str:
         return f"sum by ({by}) (rate({series(owner, metric)}[5m]))"
@@ -62,39 +72,89 @@ def _panels(owner: Owner) -> list[tuple[str, str, list[Query]]]:
     queued = series(owner, "structbert_queue_seconds_bucket")
     size = f"{rate('structbert_batch_size_sum', 'pod')} / {rate('structbert_batch_size_count', 'pod')}"
     return [
-        ("Requests by status", "reqps", [(rate("structbert_requests_total", "status"), "{{status}}")]),
-        ("Requests by endpoint", "reqps", [(rate("structbert_requests_total", "endpoint"), "{{endpoint}}")]),
-        ("Failed requests (429, 5xx)", "percentunit", [(failures(owner), "failed")]),
-        ("Latency", "s", [(latency(owner, q), f"P{round(100 * q)}") for q in (0.5, 0.95, 0.99)]),
-        ("Active requests", "short", [(total("structbert_active_requests"), "{{pod}}")]),
-        ("Waiting texts", "short", [(total("structbert_queue_length"), "{{pod}}")]),
-        (
+        Panel(
+            "Requests by status",
+            "API requests answered a second, by HTTP status; probes and pages do not count.",
+            "reqps",
+            [(rate("structbert_requests_total", "status"), "{{status}}")],
+        ),
+        Panel(
+            "Requests by endpoint",
+            "API requests answered a second, by endpoint.",
+            "reqps",
+            [(rate("structbert_requests_total", "endpoint"), "{{endpoint}}")],
+        ),
+        Panel(
+            "Failed requests (429, 5xx)",
+            "Share of the requests that ended in 429 or 5xx: what the error budget counts.",
+            "percentunit",
+            [(failures(owner), "failed")],
+        ),
+        Panel(
+            "Latency",
+            "From a request to its answer, without streams; exemplars lead to single requests.",
+            "s",
+            [(latency(owner, q), f"P{round(100 * q)}") for q in (0.5, 0.95, 0.99)],
+        ),
+        Panel(
+            "Active requests",
+            "API requests in progress in each pod; autoscalers can go by them.",
+            "short",
+            [(total("structbert_active_requests"), "{{pod}}")],
+        ),
+        Panel(
+            "Waiting texts",
+            "Texts that wait for the engine in each pod.",
+            "short",
+            [(total("structbert_queue_length"), "{{pod}}")],
+        ),
+        Panel(
             "Time in the queue (P95)",
+            "95 of 100 texts wait no longer for the engine.",
             "s",
             [(f"histogram_quantile(0.95, sum by (le) (rate({queued}[5m])))", "P95")],
         ),
-        ("Texts in an engine run", "short", [(size, "{{pod}}")]),
-        # One without a name has an empty label.
-        (
-            "Pods that hold the model",
+        Panel(
+            "Texts in an engine run",
+            "How many texts a run of the model answers on average.",
             "short",
+            [(size, "{{pod}}")],
+        ),
+        Panel(
+            "Pods that hold the model",
+            "Pods with the model in memory: the first request loads it, and idleness unloads it.",
+            "short",
+            # One without a name has an empty label.
             [(total("structbert_model_loaded", "model"), "pods {{model}}")],
         ),
-        ("CPU", "short", [(cpu(owner), "{{pod}}")]),
-        ("Memory", "bytes", [(memory(owner), "{{pod}}")]),
-        ("Pods scraped", "short", [(f"sum({series(owner, 'up')})", "pods")]),
+        Panel(
+            "CPU", "Cores that each pod uses, as the kubelet measures it.", "short", [(cpu(owner), "{{pod}}")]
+        ),
+        Panel(
+            "Memory",
+            "Memory of each pod's processes, shared pages counted once (Pss).",
+            "bytes",
+            [(memory(owner), "{{pod}}")],
+        ),
+        Panel(
+            "Pods scraped",
+            "Pods whose metrics Prometheus gets.",
+            "short",
+            [(f"sum({series(owner, 'up')})", "pods")],
+        ),
     ]
 
 
-def _panel(index: int, title: str, unit: str, queries: list[Query]) -> dict[str, Any]:
+def _drawn(index: int, panel: Panel) -> dict[str, Any]:
     row, column = divmod(index, _COLUMNS)
     return {
         "id": index + 1,
         "type": "timeseries",
-        "title": title,
+        "title": panel.title,
+        "description": panel.description,
         "datasource": _SOURCE,
         "gridPos": {"x": column * _WIDTH, "y": row * _HEIGHT, "w": _WIDTH, "h": _HEIGHT},
-        "fieldConfig": {"defaults": {"unit": unit, "min": 0}, "overrides": []},
+        "fieldConfig": {"defaults": {"unit": panel.unit, "min": 0}, "overrides": []},
         "targets": [
             {
                 "refId": chr(ord("A") + number),
@@ -102,6 +162,6 @@ def _panel(index: int, title: str, unit: str, queries: list[Query]) -> dict[str,
                 "expr": expression,
                 "legendFormat": legend,
             }
-            for number, (expression, legend) in enumerate(queries)
+            for number, (expression, legend) in enumerate(panel.queries)
         ],
     }
