@@ -74,6 +74,7 @@ generate: ## CRDs, their copies in chart and manifests, reference docs, TypeScri
 	$(RUN) python -m sentiment_operator.api.generate
 	$(RUN) python -m sentiment_service.generate
 	$(RUN) python -m e2e.manifests
+	$(RUN) python -m e2e.olm.bundle
 	$(RUN) python -m e2e.compose.files
 	$(RUN) python -m e2e.docs
 	$(RUN) python -m e2e.webtools
