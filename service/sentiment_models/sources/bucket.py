@@ -100,6 +100,7 @@ def _faults(source: Source) -> Iterator[None]:
         name = type(error).__name__
         if "Credentials" in name:
             raise faults.SourceUnauthorized(f"{source.shown}: {error}") from error
-        response = getattr(error, "response", None)
-        code = response.get("ResponseMetadata", {}).get("HTTPStatusCode") if response else None
+        # s3fs makes an OSError of it, and keeps what the server said as its cause.
+        told = getattr(error, "response", None) or getattr(error.__cause__, "response", None) or {}
+        code = told.get("ResponseMetadata", {}).get("HTTPStatusCode")
         raise BY_STATUS.get(code or 0, faults.SourceUnavailable)(f"{source.shown}: {error}") from error
