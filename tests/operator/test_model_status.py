@@ -88,7 +88,12 @@ PENDING = {**BOUND, "status": {"phase": "Pending"}}
         (saw(job(), ended(137)), "Retrying", "It ended with code 137: Killed", "Progressing"),
         (saw(job(), ended(143, phase="Fetching")), "Retrying", "code 143 while Fetching", "Progressing"),
         (saw(job(), ended(137, why="OOMKilled")), "Retrying", "Raise spec.job.resources", "Progressing"),
-        (saw(job(), ended(75, **NO_ANSWER), pod(LATER, running={})), "Preparing", "makes", "Progressing"),
+        (
+            saw(job(), ended(75, **NO_ANSWER), pod(LATER, running={})),
+            "Preparing",
+            "makes the package. The attempt before this one: SourceUnavailable: no answer. Check the network",
+            "Progressing",
+        ),
         (
             saw(job(WISH, FAILED), ended(1, reason="ChecksumMismatch", message="it has 1, 2 was expected")),
             "ChecksumMismatch",

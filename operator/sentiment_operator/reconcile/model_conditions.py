@@ -128,22 +128,25 @@ def pod_refused(seen: SeenModel) -> Finding | None:
 
 def attempt_failed(seen: SeenModel) -> Finding | None:
     """How the newest pod ended, if it ended badly."""
-    for pod in newest_first(seen.pods)[:1]:
-        if pod.get("status", {}).get("reason") == "Evicted":
-            told = pod["status"].get("message") or "The node was short of something."
-            return Finding("Evicted", f"{told.strip().rstrip('.')}. {_EVICTED}")
-        if ended := _ended(pod):
-            report = report_of(pod)
-            if "reason" in report:
-                reason = str(report["reason"])
-                remedy = REMEDIES.get(reason) or report.get("remedy", "")
-                return Finding(reason, f"{str(report.get('message', '')).rstrip('.')}. {remedy}".strip())
-            if ended.get("reason") == "OOMKilled":
-                return Finding("OutOfMemory", f"The kernel ended it. {REMEDIES['OutOfMemory']}")
-            code = ended.get("exitCode")
-            if "phase" in report:
-                return Finding("PreparationFailed", f"It ended with code {code} while {report['phase']}.")
-            return Finding("PreparationFailed", f"It ended with code {code}: {tail(ended.get('message'))}")
+    return next((_failure(pod) for pod in newest_first(seen.pods)[:1]), None)
+
+
+def _failure(pod: Manifest) -> Finding | None:
+    if pod.get("status", {}).get("reason") == "Evicted":
+        told = pod["status"].get("message") or "The node was short of something."
+        return Finding("Evicted", f"{told.strip().rstrip('.')}. {_EVICTED}")
+    if ended := _ended(pod):
+        report = report_of(pod)
+        if "reason" in report:
+            reason = str(report["reason"])
+            remedy = REMEDIES.get(reason) or report.get("remedy", "")
+            return Finding(reason, f"{str(report.get('message', '')).rstrip('.')}. {remedy}".strip())
+        if ended.get("reason") == "OOMKilled":
+            return Finding("OutOfMemory", f"The kernel ended it. {REMEDIES['OutOfMemory']}")
+        code = ended.get("exitCode")
+        if "phase" in report:
+            return Finding("PreparationFailed", f"It ended with code {code} while {report['phase']}.")
+        return Finding("PreparationFailed", f"It ended with code {code}: {tail(ended.get('message'))}")
     return None
 
 
@@ -202,6 +205,10 @@ def preparing(seen: SeenModel) -> Finding | None:
     hint = ""
     if seen.claim and seen.claim.get("status", {}).get("phase") == "Pending":
         hint = f" Claim {seen.claim['metadata']['name']} waits for its volume."
+    # Else what ends it again and again would be seen for a moment only.
+    for earlier in newest_first(seen.pods)[1:2]:
+        if found := _failure(earlier):
+            hint += f" The attempt before this one: {found.reason}: {found.message}"
     return Finding("Preparing", f"Job {name} makes the package.{hint}")
 
 
