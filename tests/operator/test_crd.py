@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -381,3 +382,11 @@ def test_scaling_by_kubectl(api: Api, namespace: str) -> None:
 def test_the_messages_of_the_rules_name_the_field_by_its_path(kind: str) -> None:
     schema, _ = SCHEMAS[kind]
     assert [message for message in messages(schema) if not message.startswith("spec.")] == []
+
+
+@pytest.mark.api
+@pytest.mark.parametrize(
+    "sample", sorted((ROOT / "manifests/samples").rglob("*.yaml")), ids=lambda path: path.name
+)
+def test_each_sample_is_taken(api: Api, namespace: str, sample: Path) -> None:
+    api("-n", namespace, "apply", "--server-side", "--dry-run=server", "-f", str(sample))
