@@ -76,13 +76,19 @@ def build_module(programs: tuple[Program, ...], module: Path) -> Path:
 
 def _build(programs: tuple[Program, ...], module: Path, target: Path) -> Path:
     """Raises ClusterError when Go is missing or fails."""
-    with alone("bin"):
-        _build_missing(programs, module, target)
+    # What is there is whole: nobody waits for another's build of something else.
+    if _missing(programs, target):
+        with alone("bin"):
+            _build_missing(programs, module, target)
     return target
 
 
+def _missing(programs: tuple[Program, ...], target: Path) -> list[Program]:
+    return [program for program in programs if not (target / program.name).exists()]
+
+
 def _build_missing(programs: tuple[Program, ...], module: Path, target: Path) -> None:
-    missing = [program for program in programs if not (target / program.name).exists()]
+    missing = _missing(programs, target)
     if missing:
         if shutil.which("go") is None:
             raise ClusterError(

@@ -2,15 +2,17 @@
 
 import json
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 
 from e2e.cluster import packages
+from e2e.cluster.build import Program, build_module
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.node_config import Node, cni_config, containerd_config, kubelet_config
-from e2e.cluster.paths import ClusterPaths, content_key
+from e2e.cluster.paths import ClusterPaths, alone, content_key
 from e2e.cluster.pki import create_pki, write_kubeconfig
 
 
@@ -78,3 +80,19 @@ def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     with pytest.raises(ClusterError, match="install the Debian packages no-such-package"):
         packages.ensure_packages({"no-such-package": "/no/such/file"})
+
+
+def test_who_has_all_programs_waits_for_no_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    program, module = Program("there", "."), tmp_path / "module"
+    module.mkdir()
+    (module / "go.mod").write_text("module there\n")
+    (module / "main.go").write_text("package main\n\nfunc main() {}\n")
+    folder = build_module((program,), module)
+    script = (
+        "from e2e.cluster.build import *; print(build_module((Program('there', '.'),), Path(sys.argv[1])))"
+    )
+    with alone("bin"):  # another's build goes on
+        command = [sys.executable, "-c", f"import sys\n{script}", str(module)]
+        said = subprocess.run(command, check=True, capture_output=True, text=True, timeout=30).stdout
+    assert said.strip() == str(folder)
