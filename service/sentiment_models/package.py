@@ -22,12 +22,13 @@ class PackageError(ValueError):
 def describe(folder: Path) -> dict[str, dict[str, Any]]:
     """sha256 and size of every file of the package."""
     return {
-        name: {
-            "sha256": hashlib.sha256((folder / name).read_bytes()).hexdigest(),
-            "bytes": (folder / name).stat().st_size,
-        }
-        for name in FILES
+        name: {"sha256": _sha256(folder / name), "bytes": (folder / name).stat().st_size} for name in FILES
     }
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:  # in pieces: it may be larger than what memory is left
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def digest(files: Mapping[str, Mapping[str, Any]]) -> str:
