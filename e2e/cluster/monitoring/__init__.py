@@ -24,21 +24,30 @@ _PROGRAMS = (
 )
 # Their Kubernetes libraries differ from the operator's. Of Prometheus' service discoveries the one for
 # Kubernetes alone: the others are most of its code.
-_OTHERS = (
-    Program(
+_OTHERS = {
+    "prometheus": Program(
         "prometheus", "github.com/prometheus/prometheus/cmd/prometheus", "remove_all_sd,enable_kubernetes_sd"
     ),
-    Program("prometheus-adapter", "sigs.k8s.io/prometheus-adapter/cmd/adapter"),
-)
+    "prometheus-adapter": Program("prometheus-adapter", "sigs.k8s.io/prometheus-adapter/cmd/adapter"),
+}
 _PUBLIC = re.compile(r"[\w.]+/[\w-]+/([\w-]+):v[0-9.]+")
+
+
+def prometheus_program() -> Path:
+    """A Prometheus, built when it is not there."""
+    return _built_alone("prometheus")
 
 
 def build_images() -> list[Path]:
     """Images for clusters that no registry serves."""
     together = build_module(_PROGRAMS, _MODULE)
     built = [together / program.name for program in _PROGRAMS]
-    built += [build_module((program,), _MODULE / program.name) / program.name for program in _OTHERS]
+    built += [_built_alone(name) for name in _OTHERS]
     return [build_static_image(binary.name, binary) for binary in built]
+
+
+def _built_alone(name: str) -> Path:
+    return build_module((_OTHERS[name],), _MODULE / name) / name
 
 
 def install(kubectl: Sequence[str], *, own_images: bool) -> None:

@@ -1,0 +1,156 @@
+"""A Prometheus without its operator, set up as docs/how-to/monitoring.md says: it follows the annotations of
+the operator's pods, and its rules are those that the plug-in prints.
+
+The API server here has no nodes: a service that runs beside it stands where the pod's status says.
+"""
+
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+import yaml
+from sentiment_operator.render.service import PORT
+
+from e2e.alerting import Prometheus
+from e2e.cluster.monitoring import prometheus_program
+from tests.service.running import ANALYZE, running
+from tests.service.tiny_model import write_package
+
+from .conftest import ROOT, Api, Operator, wait_for
+from .steps import apply, manifest
+
+if TYPE_CHECKING:
+    from e2e.cluster.paths import ClusterPaths
+
+pytestmark = pytest.mark.api
+
+PLUGIN = Path(sys.executable).with_name("kubectl-sentiment")
+# Nobody else's: the pods' port is always the same.
+ADDRESS = "127.78.60.1"
+_SCRAPED = {"scrapeAnnotations": True, "dashboard": {}}
+_QUICK = {"scrape_interval": "1s", "evaluation_interval": "1s"}
+
+
+@pytest.mark.usefixtures("operator")
+def test_annotations_and_printed_rules_are_enough(
+    api: Api, control_plane: "ClusterPaths", namespace: str, tmp_path: Path
+) -> None:
+    apply(api, namespace, monitoring=_SCRAPED)
+    wait_for("pods", lambda: api("-n", namespace, "get", "pods", "-o", "name").split())
+    for pod in api.get("-n", namespace, "pods")["items"]:
+        _begin(api, namespace, pod["metadata"]["name"])
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(_printed_rules(namespace))
+    config = _shown_config(namespace, control_plane.kubeconfig, rules)
+    with (
+        running(write_package(tmp_path / "tiny"), tmp_path, host=ADDRESS, port=PORT, warm_up=True),
+        _prometheus(config, tmp_path) as prometheus,
+    ):
+        wait_for("targets that are up", prometheus.targets_up(namespace), 60)
+        [dashboard] = api.get("-n", namespace, "configmap", "reviews-dashboard")["data"].values()
+        for title, query in _queries(dashboard):
+            # The pods' CPU comes from the kubelet.
+            if title != "CPU":
+                wait_for(f"data in {title}", partial(_data, prometheus, query), 60)
+        buckets = f'structbert_request_latency_seconds_bucket{{namespace="{namespace}"}}'
+        wait_for("an exemplar", lambda: {"request_id": "mine"} in prometheus.exemplars(buckets))
+        recorded = f'sentimentservice:request_failures:ratio_rate5m{{namespace="{namespace}"}}'
+        wait_for("what a rule records", partial(_data, prometheus, recorded), 90)
+        assert set(_rules(prometheus, "health")) <= {"ok", "unknown"}, "one is evaluated every five minutes"
+        names = [name for name in _rules(prometheus, "name") if name.startswith("SentimentService")]
+        assert len(set(names)) >= 6
+
+
+def test_every_panel_of_the_operators_dashboard_has_data(
+    api: Api, operator: Operator, namespace: str, tmp_path: Path
+) -> None:
+    apply(api, namespace)
+    targets = [{"targets": [f"127.0.0.1:{operator.port}"], "labels": {"pod": "here"}}]
+    job = {"job_name": "sentiment-operator", "static_configs": targets}
+    with _prometheus({"global": _QUICK, "scrape_configs": [job]}, tmp_path) as prometheus:
+        for title, query in _queries((ROOT / "charts/sentiment-operator/files/dashboard.json").read_text()):
+            wait_for(f"data in {title}", partial(prometheus.ask, query), 60)
+
+
+def _data(prometheus: Prometheus, query: str) -> list[dict[str, Any]]:
+    """Requests go on meanwhile: without any there are no failures to have a share of."""
+    named = {"X-Request-ID": "mine"}
+    httpx.post(f"http://{ADDRESS}:{PORT}{ANALYZE}", json={"text": "好"}, headers=named, timeout=30)
+    return prometheus.ask(query)
+
+
+def _begin(api: Api, namespace: str, pod: str) -> None:
+    """What a kubelet would say of a pod that runs."""
+    status = {"phase": "Running", "podIP": ADDRESS, "podIPs": [{"ip": ADDRESS}]}
+    patch = json.dumps({"status": status})
+    api("-n", namespace, "patch", "pod", pod, "--subresource=status", "--type=merge", f"--patch={patch}")
+
+
+def _printed_rules(namespace: str) -> str:
+    """What the page tells to print, with yq's part done here."""
+    wanted = manifest(monitoring={**_SCRAPED, "prometheusRule": {}})
+    wanted["metadata"]["namespace"] = namespace
+    command = [str(PLUGIN), "render", "-"]
+    said = subprocess.run(
+        command, input=json.dumps(wanted), capture_output=True, text=True, check=True
+    ).stdout
+    [rule] = [one for one in yaml.safe_load_all(said) if one and one["kind"] == "PrometheusRule"]
+    return yaml.safe_dump(rule["spec"])
+
+
+def _shown_config(namespace: str, kubeconfig: Path, rules: Path) -> dict[str, Any]:
+    """The page's, from outside the cluster, for this namespace alone, and quicker than by default."""
+    page = (ROOT / "docs/how-to/monitoring.md").read_text()
+    blocks = [yaml.safe_load(block.split("```")[0]) for block in page.split("```yaml\n")[1:]]
+    [config] = [block for block in blocks if "scrape_configs" in block]
+    [job] = config["scrape_configs"]
+    [pods] = job["kubernetes_sd_configs"]
+    pods |= {"kubeconfig_file": str(kubeconfig), "namespaces": {"names": [namespace]}}
+    return {**config, "global": _QUICK, "rule_files": [str(rules)]}
+
+
+@contextmanager
+def _prometheus(config: dict[str, Any], folder: Path) -> Iterator[Prometheus]:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    file, log = folder / "prometheus.yaml", folder / "prometheus.log"
+    file.write_text(yaml.safe_dump(config))
+    command = [
+        str(prometheus_program()),
+        f"--config.file={file}",
+        f"--storage.tsdb.path={folder / 'data'}",
+        f"--web.listen-address=127.0.0.1:{port}",
+        "--enable-feature=exemplar-storage",
+    ]
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(command, stdout=output, stderr=output) as process,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as http,
+    ):
+        try:
+            wait_for("Prometheus", lambda: "Server is ready" in log.read_text())
+            yield Prometheus(http)
+        except BaseException:
+            print(log.read_text()[-4000:])
+            raise
+        finally:
+            process.terminate()
+
+
+def _queries(dashboard: str) -> list[tuple[str, str]]:
+    """Title of the panel, query."""
+    panels = json.loads(dashboard)["panels"]
+    return [(panel["title"], target["expr"]) for panel in panels for target in panel["targets"]]
+
+
+def _rules(prometheus: Prometheus, field: str) -> list[str]:
+    groups = prometheus.http.get("/api/v1/rules").json()["data"]["groups"]
+    return [rule[field] for group in groups for rule in group["rules"]]
