@@ -52,8 +52,8 @@ e2e: ## a real cluster
 bench: ## figures side by side with peers, into docs/benchmarks.md (ONLY="latency gains": parts)
 	@$(RUN) python -m bench $(ONLY)
 
-reliability: ## alerts and faults on a real cluster under load, into docs/reliability.md (ONLY="alerts oom": parts)
-	@$(RUN) python -m bench.reliability $(ONLY)
+reliability: ## alerts and faults on a real cluster under load, into docs/reliability.md (ONLY="alerts oom": parts; MINUTES=30: of chaos)
+	@$(RUN) python -m bench.reliability $(ONLY) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
 
 scaling: ## simulate the autoscaler's rules over loads of many kinds, into docs/how-to/autoscaling.md
 	@$(RUN) python -m bench.scaling

@@ -15,7 +15,7 @@ from .wait import wait_for
 # A new connection for each request, so that each one takes the Service's routes of that moment.
 _SCRIPT = """
 import http.client, json, sys, threading, time
-host, port, callers = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+host, port, callers, pause = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
 body = json.dumps({"text": "服务态度很好，解决问题很快"}).encode()
 stop, saying = threading.Event(), threading.Lock()
 def one(begin):
@@ -37,7 +37,7 @@ def call():
         line = json.dumps([begin, time.time(), wrong])
         with saying:
             print(line, flush=True)
-        stop.wait(0.02)
+        stop.wait(pause)
 threads = [threading.Thread(target=call) for _ in range(callers)]
 for thread in threads: thread.start()
 sys.stdin.read()
@@ -74,15 +74,21 @@ class Outcome:
 
 @contextmanager
 def load(
-    cluster: Cluster, namespace: str, host: str, node: str | None = None, callers: int = 4
+    cluster: Cluster,
+    namespace: str,
+    host: str,
+    node: str | None = None,
+    callers: int = 4,
+    pause: float = 0.02,
 ) -> Iterator[Outcome]:
     """Requests from `callers` threads for as long as the block runs; the service must answer already.
 
-    `host`: as pods of the namespace call it: the service's name, or an address.
+    `host`: as pods of the namespace call it: the service's name, or an address. `pause`: seconds from an
+    answer to the next request of the same caller.
     """
     client_pod(cluster, namespace, node)
     command = [*cluster.kubectl_start, "-n", namespace, "exec", "-i", "client", "--"]
-    script = ["/app/bin/python", "-c", _SCRIPT, host, "7860", str(callers)]
+    script = ["/app/bin/python", "-c", _SCRIPT, host, "7860", str(callers), str(pause)]
     outcome = Outcome()
     with subprocess.Popen(
         [*command, *script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

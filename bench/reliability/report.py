@@ -7,7 +7,7 @@ from bench.plot import BAR, OTHER, OURS, Line, lines
 from bench.reliability.alerts import CAUSES
 from bench.reliability.faults import FAULTS, Fault
 from bench.reliability.world import ONE
-from bench.report import Results, Section, table
+from bench.report import Results, Section, table, verdict
 
 
 def alerts(results: Results) -> tuple[str, dict[str, str]]:
@@ -94,7 +94,38 @@ def scaling(results: Results) -> tuple[str, dict[str, str]]:
     return f"![pods over time](reliability/scaling.svg)\n\n{table(['', 'seen'], rows)}", {"scaling.svg": plot}
 
 
-SECTIONS: dict[str, Section] = {"alerts": alerts, "healing": healing, "scaling": scaling}
+def chaos(results: Results) -> tuple[str, dict[str, str]]:
+    """How many requests were right, how long they took, and to which fault each lost one belongs."""
+    sent, lost, times = results["sent"], results["lost"], results["milliseconds"]
+    right = 100 * (1 - lost / sent)
+    summary = [
+        ["length, and seed of the order", f"{results['minutes']:g} min, {results['seed']}"],
+        [
+            "right answers, of requests",
+            f"{sent - lost} of {sent}: {right:.2f} %, {verdict(right, 99.9, least=True)}",
+        ],
+        [
+            "from request to right answer, P50 / P95 / P99 / longest, ms",
+            " / ".join(figure(times[share]) for share in ("0.5", "0.95", "0.99", "1")),
+        ],
+        ["lost requests that belong to no fault", ", ".join(results["unexplained"]) or "none"],
+    ]
+    names = {fault.name: fault for fault in FAULTS}
+    rows = [
+        [
+            names[one["fault"]].what,
+            f"{one['at']}",
+            f"{sum(one['said'].values())}",
+            ", ".join(f"{what} ({count})" for what, count in one["said"].items()) or "right answers only",
+            f"**not seen**: {one['failed']}" if one["failed"] else figure(one["seconds"]),
+        ]
+        for one in results["episodes"]
+    ]
+    head = ["fault", "at, s", "lost", "callers got", "whole again after, s"]
+    return f"{table(['', 'seen'], summary)}\n\n{table(head, rows)}", {}
+
+
+SECTIONS: dict[str, Section] = {"alerts": alerts, "healing": healing, "scaling": scaling, "chaos": chaos}
 
 
 def by_section(results: Results) -> dict[str, Results]:

@@ -39,6 +39,39 @@ def cost(requests: Sequence[Request], at: float) -> Cost:
     )
 
 
+class Episode(NamedTuple):
+    """From a fault to a whole service, in seconds of the epoch; `failed`: why it was not seen to be whole."""
+
+    fault: str
+    begin: float
+    end: float
+    failed: str
+
+
+class Explained(NamedTuple):
+    """What became of lost requests: for each episode what callers got and how often, and those of none."""
+
+    by_episode: list[dict[str, int]]
+    unexplained: list[Request]
+
+
+def explained(requests: Sequence[Request], episodes: Sequence[Episode]) -> Explained:
+    """Each lost request belongs to the latest episode during which it was under way."""
+    counts: list[Counter[str]] = [Counter() for _ in episodes]
+    unexplained = []
+    for request in (one for one in requests if one.wrong):
+        theirs = [
+            at
+            for at, episode in enumerate(episodes)
+            if request.end >= episode.begin and request.begin <= episode.end
+        ]
+        if theirs:
+            counts[theirs[-1]][kind(request.wrong)] += 1
+        else:
+            unexplained.append(request)
+    return Explained([dict(count.most_common()) for count in counts], unexplained)
+
+
 def kind(wrong: str) -> str:
     """An HTTP status with the error's code, or the exception, without what differs from case to case."""
     if found := re.match(r"(\d{3}) .*?\"code\": ?\"(\w+)\"", wrong):

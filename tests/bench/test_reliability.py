@@ -1,16 +1,18 @@
 """From requests and results to what docs/reliability.md says."""
 
+import random
 import subprocess
+from itertools import islice
 from pathlib import Path
 
 import promql_parser
 import pytest
 
-from bench.reliability import report, runbooks, timeline
+from bench.reliability import chaos, report, runbooks, timeline
 from bench.reliability.alerts import CAUSES, RUNBOOKS
 from bench.reliability.backfill import openmetrics
 from bench.reliability.faults import FAULTS
-from bench.reliability.timeline import Cost
+from bench.reliability.timeline import Cost, Episode, explained
 from e2e.cluster.debian import unpacked
 from e2e.load import Request
 
@@ -87,3 +89,44 @@ def test_tables_have_a_row_for_each_alert_and_service() -> None:
     assert all(f"ONLY={fault.name}`" in text for fault in FAULTS)
     faults["oom"]["rows"] = [{"service": "one", "failed": "no such process"}]
     assert "**not measured**: no such process" in report.healing(report.by_section(faults)["healing"])[0]
+
+
+def test_a_lost_request_belongs_to_the_latest_fault_during_which_it_was_under_way() -> None:
+    requests = [
+        Request(0.0, 0.1, RESET),
+        Request(0.9, 1.1, BUSY),  # under way at the first fault
+        Request(2.0, 2.1, ""),
+        Request(2.9, 5.5, RESET),  # from the first into the second
+        Request(6.2, 6.3, RESET),
+    ]
+    episodes = [Episode("oom", 1.0, 3.0, ""), Episode("leak", 5.0, 6.0, "")]
+    assert explained(requests, episodes) == (
+        [{"503 engine_failed": 1}, {"ConnectionResetError": 1}],
+        [requests[0], requests[-1]],
+    )
+
+
+def test_chaos_has_every_fault_before_one_comes_again_and_the_same_order_for_a_seed() -> None:
+    count = len(chaos.CHAOTIC)
+    assert count > 10
+    first, second = (list(islice(chaos.order(random.Random(7)), 2 * count)) for _ in range(2))
+    assert first == second
+    assert set(first[:count]) == set(first[count:]) == set(chaos.CHAOTIC)
+
+
+def test_chaos_says_whether_enough_was_right_and_what_nothing_explains() -> None:
+    found = {
+        "minutes": 30.0,
+        "seed": 1,
+        "sent": 10_000,
+        "lost": 11,
+        "milliseconds": {"0.5": 12.0, "0.95": 40.0, "0.99": 100.0, "1": 3000.0},
+        "episodes": [
+            {"fault": "oom", "at": 9, "seconds": 8.5, "failed": "", "said": {"503 engine_failed": 10}}
+        ],
+        "unexplained": ["3.0 s: ConnectionResetError"],
+    }
+    text, _ = report.chaos(found)
+    assert "9989 of 10000: 99.89 %, **not met** (≥ 99.9)" in text
+    assert "| 3.0 s: ConnectionResetError |" in text
+    assert "| 503 engine_failed (10) | 8.50 |" in text
