@@ -21,7 +21,15 @@ _UNUSED = "config-* dist-packages ensurepip idlelib lib2to3 pydoc_data site-pack
 _LEFT_OUT = shutil.ignore_patterns("__pycache__", *_UNUSED.split())
 _FILES = ("/etc/ld.so.conf", "/etc/nsswitch.conf", "/etc/os-release", "/etc/ssl/openssl.cnf")
 # Loaded when a thread is ended, and what libraries that are mounted later ask of the C library.
-_BY_NAME = ("libgcc_s.so.1", "libdl.so.2", "libm.so.6", "libpthread.so.0", "libresolv.so.2", "librt.so.1")
+_BY_NAME = (
+    "libgcc_s.so.1",
+    "libdl.so.2",
+    "libm.so.6",
+    "libpthread.so.0",
+    "libresolv.so.2",
+    "librt.so.1",
+    "libutil.so.1",
+)
 _PEOPLE = {
     "passwd": "root:x:0:0:root:/root:/sbin/nologin\nsentiment:x:1000:1000:sentiment:/tmp:/sbin/nologin\n",
     "group": "root:x:0:\nsentiment:x:1000:\n",
