@@ -159,7 +159,7 @@ def figures(results: Results) -> tuple[str, dict[str, str]]:
 
 def preparation(results: Results) -> tuple[str, dict[str, str]]:
     """The whole pipeline on BERT-base: what it takes, and what comes out."""
-    fp32, peak = results["fp32_bytes"], results["peak_bytes"]
+    fp32, peak, own = results["fp32_bytes"], results["peak_bytes"], results["peak_own_bytes"]
     summary = table(
         ["", "figure"],
         [
@@ -167,6 +167,8 @@ def preparation(results: Results) -> tuple[str, dict[str, str]]:
             ["fp32 file", f"{fp32 / 1e6:.0f} MB"],
             ["greatest memory of all processes (Pss), of the fp32 file",
              f"{peak / 1e6:.0f} MB, × {outcome(peak / fp32, 2.5, least=False)}"],
+            ["the same without what is mapped from files, which the kernel takes back when it must",
+             f"{own / 1e6:.0f} MB, × {figure(own / fp32)}"],
         ],
     )  # fmt: skip
     return f"{summary}\n\n{_attempts(results['attempts'], fp32)}", {}

@@ -166,3 +166,14 @@ def test_every_target_renders_the_text_it_is_given() -> None:
     target = targets.ours(Path("/models"))
     assert json.loads(target.render(["很好"])[0]) == {"text": "很好"}
     assert target.positive({"data": {"sentiment": "消极", "confidence": 0.9}}) == pytest.approx(0.1)
+
+
+def test_the_preparations_memory_is_told_with_and_without_files() -> None:
+    tried = {
+        "precision": "fp32", "quantisation": "none", "pruned": 0, "bytes": 400_000_000, "milliseconds": 40.0,
+        "speedup": 1.0, "accuracy": 0.5, "drop": 0.0, "speedup_per_point": None, "ece": 0.1, "passed": True,
+    }  # fmt: skip
+    found: dict[str, Any] = {"seconds_prepare": 300.0, "fp32_bytes": 400_000_000, "attempts": [tried]}
+    text, _ = report.preparation({**found, "peak_bytes": 1_200_000_000, "peak_own_bytes": 600_000_000})
+    assert "1200 MB, × 3.00, **not met** (≤ 2.5)" in text
+    assert "600 MB, × 1.50" in text
