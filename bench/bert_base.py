@@ -66,13 +66,13 @@ def ensure() -> BertBase:
     return made
 
 
-def torch_python(*arguments: str) -> None:
-    """Run Python in an environment that has torch."""
+def torch_python(*arguments: str, before: Callable[[], None] | None = None) -> None:
+    """Run Python in an environment that has torch; `before` in the new process, before it is Python."""
     uv = subprocess.run([ROOT / "e2e/bootstrap.sh"], check=True, stdout=subprocess.PIPE, text=True)
     extras = ("--extra", "models", "--extra", "torch")
     subprocess.run(
         [uv.stdout.strip(), "run", "--frozen", *extras, "python", *arguments],
-        cwd=ROOT, check=True, stdout=subprocess.DEVNULL,
+        cwd=ROOT, check=True, stdout=subprocess.DEVNULL, preexec_fn=before,
         env={**os.environ, "UV_PROJECT_ENVIRONMENT": str(CACHE / "env-models")},
     )  # fmt: skip
 

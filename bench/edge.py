@@ -5,12 +5,9 @@ Needs root, as whoever makes cgroups does.
 
 from __future__ import annotations
 
-import os
 import shlex
 import statistics
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,37 +17,13 @@ from sentiment_operator.api.v1alpha1 import SentimentServiceSpec
 from sentiment_service.cli.load import Job, Seen, send
 
 from bench.bert_base import ensure
+from bench.limits import held
 from bench.measure import POOL, figure, mixed, percentile
 from bench.memory import highest, pss
 from bench.paths import BUNDLED
 from bench.progress import Steps
 from bench.report import outcome
 from bench.targets import Server, ours
-
-_ROOT = Path("/sys/fs/cgroup")
-_PERIOD = 100_000
-
-
-@contextmanager
-def held(cores: float, memory: int) -> Iterator[list[Path]]:
-    """Files of a cgroup (v1 or v2) with these limits; a process enters it by writing its id into each."""
-    name, quota = f"sentiment-bench-{os.getpid()}", int(cores * _PERIOD)
-    if (_ROOT / "cgroup.controllers").exists():
-        limits = {_ROOT / name: {"memory.max": str(memory), "cpu.max": f"{quota} {_PERIOD}"}}
-    else:
-        limits = {
-            _ROOT / "memory" / name: {"memory.limit_in_bytes": str(memory)},
-            _ROOT / "cpu" / name: {"cpu.cfs_period_us": str(_PERIOD), "cpu.cfs_quota_us": str(quota)},
-        }
-    for folder, files in limits.items():
-        folder.mkdir()
-        for file, value in files.items():
-            (folder / file).write_text(value)
-    try:
-        yield [folder / "cgroup.procs" for folder in limits]
-    finally:
-        for folder in limits:
-            folder.rmdir()
 
 
 def measure(console: Console) -> dict[str, str]:
@@ -72,8 +45,8 @@ def measure(console: Console) -> dict[str, str]:
 
 def _case(package: Path, doors: list[Path], memory: int) -> dict[str, str]:
     target = ours(package, f"edge-{package.name}", WARM_UP="false")
-    enter = "; ".join(f"echo $$ > {door}" for door in doors)
-    command = ["sh", "-c", f"{enter}; exec {shlex.join(target.command)}"]
+    way_in = "; ".join(f"echo $$ > {door}" for door in doors)
+    command = ["sh", "-c", f"{way_in}; exec {shlex.join(target.command)}"]
     server = Server(replace(target, command=command))
 
     def job(connections: int, seconds: float) -> Seen:

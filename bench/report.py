@@ -165,8 +165,10 @@ def preparation(results: Results) -> tuple[str, dict[str, str]]:
         [
             ["fetch to package, all precisions tried", f"{results['seconds_prepare']:.0f} s"],
             ["fp32 file", f"{fp32 / 1e6:.0f} MB"],
-            ["greatest memory of all processes (Pss), of the fp32 file",
-             f"{peak / 1e6:.0f} MB, × {outcome(peak / fp32, 2.5, least=False)}"],
+            [f"in a container of {results['limit']} times the fp32 file",
+             f"{seconds:.0f} s, met" if (seconds := results["seconds_held"]) else "**killed for memory**"],
+            ["without a limit, greatest memory of all processes (Pss), of the fp32 file",
+             f"{peak / 1e6:.0f} MB, × {figure(peak / fp32)}"],
             ["the same without what is mapped from files, which the kernel takes back when it must",
              f"{own / 1e6:.0f} MB, × {figure(own / fp32)}"],
         ],

@@ -173,7 +173,13 @@ def test_the_preparations_memory_is_told_with_and_without_files() -> None:
         "precision": "fp32", "quantisation": "none", "pruned": 0, "bytes": 400_000_000, "milliseconds": 40.0,
         "speedup": 1.0, "accuracy": 0.5, "drop": 0.0, "speedup_per_point": None, "ece": 0.1, "passed": True,
     }  # fmt: skip
-    found: dict[str, Any] = {"seconds_prepare": 300.0, "fp32_bytes": 400_000_000, "attempts": [tried]}
-    text, _ = report.preparation({**found, "peak_bytes": 1_200_000_000, "peak_own_bytes": 600_000_000})
-    assert "1200 MB, × 3.00, **not met** (≤ 2.5)" in text
+    found: dict[str, Any] = {
+        "seconds_prepare": 300.0, "seconds_held": 320.0, "limit": 2.5, "fp32_bytes": 400_000_000,
+        "peak_bytes": 1_200_000_000, "peak_own_bytes": 600_000_000, "attempts": [tried],
+    }  # fmt: skip
+    text, _ = report.preparation(found)
+    assert "| in a container of 2.5 times the fp32 file | 320 s, met |" in text
+    assert "1200 MB, × 3.00" in text
     assert "600 MB, × 1.50" in text
+    text, _ = report.preparation({**found, "seconds_held": None})
+    assert "| in a container of 2.5 times the fp32 file | **killed for memory** |" in text
