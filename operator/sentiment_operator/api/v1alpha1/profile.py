@@ -6,10 +6,12 @@ CORES = "1"
 MEMORY = "256Mi"
 MODEL_MEMORY = "512Mi"
 
+_GIVEN = Resources()
 # CEL: the requests and limits are those that the schema gives.
 UNTOUCHED = (
-    "self.resources.requests.cpu == '250m' && self.resources.requests.memory == '256Mi' && "
-    "self.resources.limits.memory == '1Gi' && !has(self.resources.limits.cpu)"
+    f"self.resources.requests.cpu == '{_GIVEN.requests.cpu}' && "
+    f"self.resources.requests.memory == '{_GIVEN.requests.memory}' && "
+    f"self.resources.limits.memory == '{_GIVEN.limits.memory}' && !has(self.resources.limits.cpu)"
 )
 
 
