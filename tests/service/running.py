@@ -50,13 +50,13 @@ class Running:
         return [{"message": "", **entry} for entry in entries]
 
     def engines(self) -> list[psutil.Process]:
-        return [child for child in self.parent.children() if _is_engine(child)]
+        return [child for child in self.parent.children() if is_engine(child)]
 
     def engine(self) -> psutil.Process:
         return wait_for("an engine process", self.engines)[0]
 
     def workers(self) -> list[psutil.Process]:
-        return [child for child in self.parent.children() if not _is_engine(child)]
+        return [child for child in self.parent.children() if not is_engine(child)]
 
     def analyze(self, text: str = "好", timeout: float = 20) -> httpx.Response:
         return self.http.post(ANALYZE, json={"text": text}, timeout=timeout)
@@ -86,7 +86,7 @@ class Running:
         self._process.wait()
 
 
-def _is_engine(process: psutil.Process) -> bool:
+def is_engine(process: psutil.Process) -> bool:
     with suppress(psutil.NoSuchProcess):
         return "sentiment_service.engine.child" in process.cmdline()
     return False

@@ -11,13 +11,20 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
 from sentiment_service.engine import memory
+from sentiment_service.engine.decide import Prediction, Sentiment
+from sentiment_service.engine.lifecycle import PATIENCE_SECONDS
 from sentiment_service.engine.package import ModelPackage
 from sentiment_service.engine.process import EngineProcess, Order
+from sentiment_service.engine.runtime import Runtime
+from sentiment_service.engine.scheduler import Scheduler
+from sentiment_service.settings import Settings
 
-from tests.service.running import Load, Running, running, wait_for
+from tests.service.running import Load, Running, is_engine, running, wait_for
 from tests.service.tiny_model import write_package
 
 
@@ -207,6 +214,74 @@ def test_above_the_memory_limit_it_unloads_and_comes_back(package: Path, tmp_pat
         assert service.analyze().status_code == 200
         actions = [entry["message"] for entry in service.logs() if entry["message"].startswith("memory")]
         assert actions[:2] == ["memory: trim", "memory: unload"]
+
+
+def test_a_model_that_is_away_for_a_moment_costs_no_request_that_comes_then(tmp_path: Path) -> None:
+    place = write_package(tmp_path / "here")
+    with running(place, tmp_path) as service, ThreadPoolExecutor(1) as pool:
+        assert service.analyze().status_code == 200
+        place.rename(tmp_path / "away")
+        service.engine().kill()
+        wait_for("it to say so", lambda: not service.ready())
+        early = pool.submit(service.analyze)
+        wait_for("a load in vain", lambda: len(_failures(service)) > 1)
+        (tmp_path / "away").rename(place)
+        assert early.result().status_code == 200
+        assert service.ready()
+
+
+def test_a_model_that_stays_away_is_said_to_be(tmp_path: Path) -> None:
+    place = write_package(tmp_path / "here")
+    with running(place, tmp_path) as service:
+        assert service.analyze().status_code == 200
+        place.rename(tmp_path / "away")
+        service.engine().kill()
+        wait_for("it to say so", lambda: not service.ready())
+        for patience in (20, PATIENCE_SECONDS / 2):  # the second one waits for nothing
+            answer = service.analyze(timeout=patience)
+            assert (answer.status_code, answer.json()["error"]["code"]) == (503, "model_unavailable")
+
+
+def _failures(service: Running) -> list[dict[str, Any]]:
+    return [entry for entry in service.logs() if entry.get("error_type") == "model_unavailable"]
+
+
+def test_what_comes_while_memory_is_short_waits_until_it_is_not(
+    package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sentiment_service.engine.scheduler._MEMORY_EVERY_SECONDS", 3600)
+    limit = 100 << 20
+    above = limit + 1
+
+    async def scenario() -> None:
+        scheduler = Scheduler(Settings(model_dir=package, memory_soft_limit_bytes=limit))
+        runtime = Runtime(scheduler)
+        model = next(iter(scheduler.status.models))
+
+        def ask(text: str) -> asyncio.Task[list[Prediction]]:
+            return asyncio.create_task(runtime.analyze([text], model=model, bulk=False, max_batch=1))
+
+        scheduler.start()
+        await ask("好")
+        [engine] = [child for child in psutil.Process().children() if is_engine(child)]
+        engine.suspend()
+        busy = ask("差")
+        await asyncio.sleep(0)  # it is sent
+        await scheduler.keep_within_memory(above)
+        await scheduler.keep_within_memory(above)
+        assert "memory" in scheduler.status.unready()
+        held = [ask("好"), ask("差")]
+        engine.resume()
+        await busy
+        assert not any(one.done() for one in held)
+        await scheduler.keep_within_memory(above)
+        await scheduler.keep_within_memory(limit // 2)
+        assert not scheduler.status.unready()
+        answers = await asyncio.gather(*held)
+        assert [found.sentiment for [found] in answers] == [Sentiment.POSITIVE, Sentiment.NEGATIVE]
+        await scheduler.stop()
+
+    asyncio.run(scenario())
 
 
 def test_the_end_of_the_parent_ends_everything(package: Path, tmp_path: Path) -> None:

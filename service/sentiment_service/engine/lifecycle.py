@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from enum import StrEnum
 
 from sentiment_service.engine.batcher import ClosedError
@@ -14,6 +15,9 @@ _FIRST_RETRY_SECONDS = 1.0
 _LAST_RETRY_SECONDS = 10.0
 # An engine that lived shorter than this was no success.
 _YOUNG_SECONDS = 5.0
+PATIENCE_SECONDS = 8.0
+"""How long requests wait for what was there and should be again, before they are refused: as long as it
+takes until nobody sends more (two failed readiness probes, 3 s apart, and the news of it)."""
 
 # Starts an engine; the argument is what to call with the reason when it ends unasked.
 Start = Callable[[Callable[[str], None]], Awaitable[EngineProcess]]
@@ -40,15 +44,16 @@ class Lifecycle:
         *,
         idle_seconds: float,
         on_change: Callable[[State, str], None],
-        first_retry_seconds: float = _FIRST_RETRY_SECONDS,
     ) -> None:
         self._start = start
         self._idle_seconds = idle_seconds
         self._on_change = on_change
-        self._first_retry = self._next_retry = first_retry_seconds
+        self._next_retry = _FIRST_RETRY_SECONDS
         self._engine: EngineProcess | None = None
         self._load: asyncio.Task[EngineProcess] | None = None
         self._since = 0.0
+        self._patient_until = 0.0
+        self._turn = asyncio.Event()
         self._users = 0
         self._timer: asyncio.TimerHandle | None = None
         self._unloading: asyncio.Task[None] | None = None
@@ -71,15 +76,25 @@ class Lifecycle:
         self._ensure()
 
     async def get(self) -> EngineProcess:
-        """The loaded engine. After a failed load nobody waits for the next try, which comes by itself."""
-        if self.state is State.CLOSED:
-            raise ClosedError
-        if self._engine is not None:
-            return self._engine
-        if self.state is State.FAILED:
-            raise ModelUnavailableError(self.reason)
-        # Shielded: one caller that gives up must not end the load the others wait for.
-        return await asyncio.shield(self._ensure())
+        """The loaded engine. After a failed load the next try, which comes by itself, is waited for only
+        while the patience lasts."""
+        while self._engine is None:
+            if self.state is State.CLOSED:
+                raise ClosedError
+            if self.state is not State.FAILED or self._load is not None:
+                try:
+                    # Shielded: one caller that gives up must not end the load the others wait for.
+                    return await asyncio.shield(self._ensure())
+                except ModelUnavailableError:
+                    if self._patience() <= 0:
+                        raise
+            elif (patience := self._patience()) > 0:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(patience):
+                        await self._turn.wait()
+            else:
+                raise ModelUnavailableError(self.reason)
+        return self._engine
 
     def enter(self) -> None:
         """Somebody uses the model: it stays until `leave`."""
@@ -118,7 +133,7 @@ class Lifecycle:
             engine = await self._start(self._ended)
         except Exception as error:
             self._warming = False
-            self._set(State.FAILED, f"the model cannot be loaded: {str(error) or type(error).__name__}")
+            self._fail(f"the model cannot be loaded: {str(error) or type(error).__name__}")
             self._retry_later()
             raise ModelUnavailableError(self.reason) from error
         finally:
@@ -133,9 +148,9 @@ class Lifecycle:
     def _ended(self, reason: str) -> None:
         """The loaded engine is dead or was killed for hanging: it is replaced, at once if it lived long."""
         self._engine = None
-        self._set(State.FAILED, reason)
+        self._fail(reason)
         if time.monotonic() - self._since > _YOUNG_SECONDS:
-            self._next_retry = self._first_retry
+            self._next_retry = _FIRST_RETRY_SECONDS
             self._ensure()
         else:
             self._retry_later()
@@ -167,8 +182,19 @@ class Lifecycle:
         if engine is not None:
             await engine.stop()
 
+    def _patience(self) -> float:
+        """Seconds that are left of it."""
+        return self._patient_until - time.monotonic()
+
+    def _fail(self, reason: str) -> None:
+        if self._since and not self.reason:  # all was well until now
+            self._patient_until = time.monotonic() + PATIENCE_SECONDS
+        self._set(State.FAILED, reason)
+
     def _set(self, state: State, reason: str) -> None:
         self.state, self.reason = state, reason
+        self._turn.set()
+        self._turn = asyncio.Event()
         self._on_change(state, reason)
 
 

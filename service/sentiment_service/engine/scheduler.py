@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from sentiment_service.engine import memory
 from sentiment_service.engine.batcher import Answers
 from sentiment_service.engine.child import trim
 from sentiment_service.engine.frames import Ids
-from sentiment_service.engine.lifecycle import ModelUnavailableError, State
+from sentiment_service.engine.lifecycle import PATIENCE_SECONDS, ModelUnavailableError, State
 from sentiment_service.engine.memory import Action
 from sentiment_service.engine.process import EngineProcess
 from sentiment_service.engine.served import ModelStatus, ServedModel
@@ -105,6 +106,9 @@ class Scheduler:
         self._on_status = on_status
         self._limit = memory.soft_limit(settings.memory_soft_limit_bytes)
         self._low_memory = self._trimmed = False
+        self._out_since = 0.0
+        self._eased = asyncio.Event()
+        self._held = 0
         self._watch: asyncio.Task[None] | None = None
         self.metrics = Metrics(self._memory_bytes, lambda: self.status.health == "healthy")
         self._models = {
@@ -147,13 +151,13 @@ class Scheduler:
             await model.stop()
 
     async def ensure(self, model: str) -> Path:
-        self._refuse_without_memory()
+        await self._enough_memory()
         return await self._models[model].ensure()
 
     async def infer(
         self, model: str, package: Path, batch: Sequence[Ids], *, bulk: bool, max_batch: int, truncated: int
     ) -> Answers:
-        self._refuse_without_memory()
+        await self._enough_memory()
         return await self._models[model].infer(
             package, batch, bulk=bulk, max_batch=max_batch, truncated=truncated
         )
@@ -173,9 +177,22 @@ class Scheduler:
         )
         self._on_status(self.status)
 
-    def _refuse_without_memory(self) -> None:
-        if self._low_memory:
+    async def _enough_memory(self) -> None:
+        """Stepping out ends the engine as soon as what runs is answered, and is over within seconds: what
+        comes meanwhile waits, where it takes little room."""
+        if not self._low_memory:
+            return
+        patience = self._out_since + PATIENCE_SECONDS - time.monotonic()
+        if patience <= 0 or self._held >= self._settings.queue_limit:
             raise ModelUnavailableError(self.status.reason)
+        self._held += 1
+        try:
+            async with asyncio.timeout(patience):
+                await self._eased.wait()
+        except TimeoutError:
+            raise ModelUnavailableError(self.status.reason) from None
+        finally:
+            self._held -= 1
 
     def _loaded(self) -> list[ServedModel]:
         """The models that have an engine, the least recently used first."""
@@ -195,7 +212,7 @@ class Scheduler:
         while True:
             await asyncio.sleep(_MEMORY_EVERY_SECONDS)
             if self._limit:
-                await self._keep_within_memory(self._unreclaimable())
+                await self.keep_within_memory(self._unreclaimable())
 
     async def _make_room(self, coming: ServedModel) -> None:
         """Before a model is loaded: unload idle ones, the least recently used first, until it fits."""
@@ -208,7 +225,7 @@ class Scheduler:
         for model in idle[: memory.how_many_go(needed - self._limit, [one.footprint for one in idle])]:
             await self._unload(model)
 
-    async def _keep_within_memory(self, used: int) -> None:
+    async def keep_within_memory(self, used: int) -> None:
         loaded = self._loaded()
         idle = [model for model in loaded if model.idle]
         view = memory.View(
@@ -231,8 +248,17 @@ class Scheduler:
         elif action is Action.UNLOAD:
             await self._unload((idle or loaded)[0])
         else:
-            self._low_memory = action is Action.STEP_OUT
-            self._publish()
+            self._step(out=action is Action.STEP_OUT)
+
+    def _step(self, *, out: bool) -> None:
+        """Out of readiness, or back."""
+        self._low_memory = out
+        if out:
+            self._out_since = time.monotonic()
+            self._eased.clear()
+        else:
+            self._eased.set()
+        self._publish()
 
     async def _unload(self, model: ServedModel) -> None:
         await model.unload(ModelUnavailableError("the memory limit is reached; try again"))
