@@ -1,6 +1,7 @@
-"""What may run beside what: `make test` has two workers.
+"""What may run beside what: `make test` has three workers, for two cores: on a real node tests mostly wait.
 
-Tests that share a cluster, an API server or a browser stay together, the longest first; others go by file.
+Tests that share a cluster, an API server or a browser stay together; others go by file. The longest come
+first, so that none is left alone at the end.
 """
 
 import pytest
@@ -20,4 +21,11 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: [_group(item) == name for name in _TOGETHER], reverse=True)
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    if (group := _group(item)) in _TOGETHER:
+        return _TOGETHER.index(group)
+    own_node = item.path.parent.name == "e2e"
+    return len(_TOGETHER) + (not own_node)
