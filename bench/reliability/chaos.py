@@ -1,10 +1,9 @@
-"""One fault after the other, in a seeded order, into a service of two pods under steady load; each request
-that is lost must belong to one of them.
+"""Each fault once, in a seeded order and spread over the run, into a service of two pods under steady load;
+each request that is lost must belong to one of them.
 """
 
 import random
 import time
-from collections.abc import Iterator
 from typing import Any
 
 from bench.measure import percentile
@@ -17,9 +16,8 @@ from e2e.wait import wait_for
 
 CALLERS = 4
 # Each caller waits so long between an answer and its next request: quick failures must not multiply.
-PAUSE_SECONDS = 0.2
+PAUSE_SECONDS = 0.1
 _IN_A_ROW = 20
-_CALM_SECONDS = (5, 20)
 # Callers know the service by its name, and without DNS no service has one; a node that stays away leaves
 # nothing to go on with.
 CHAOTIC = tuple(
@@ -27,32 +25,32 @@ CHAOTIC = tuple(
 )
 
 
-def order(chance: random.Random) -> Iterator[Fault]:
-    """Without end; each fault once before any comes again."""
-    while True:
-        yield from chance.sample(CHAOTIC, len(CHAOTIC))
+def plan(seconds: float, chance: random.Random) -> list[tuple[float, Fault]]:
+    """Each fault, and when: at a drawn moment of the first half of its share of the time."""
+    share = seconds / len(CHAOTIC)
+    drawn = enumerate(chance.sample(CHAOTIC, len(CHAOTIC)))
+    return [(share * (turn + chance.uniform(0, 0.5)), fault) for turn, fault in drawn]
 
 
 def endure(world: World, seconds: float, seed: int) -> dict[str, Any]:
-    """What became of all requests; the last fault is put in before `seconds` are over, and is waited for."""
+    """What became of all requests in so many seconds. A fault longer than its share delays the next one."""
     wait_for(f"{TWO} to be whole", lambda: world.whole(TWO), 300)
     chance = random.Random(seed)
     first = min(node["metadata"]["name"] for node in world.cluster.get("nodes")["items"])
     episodes = []
     with load(world.cluster, NAMESPACE, TWO, node=first, callers=CALLERS, pause=PAUSE_SECONDS) as outcome:
         begin = time.time()
-        for fault in order(chance):
-            _calm(outcome, chance.uniform(*_CALM_SECONDS))
-            if time.time() - begin > seconds:
-                break
+        for at, fault in plan(seconds, chance):
+            _answers_until(outcome, begin + at)
             episodes.append(_episode(world, fault, outcome))
             console.print(f"{time.time() - begin:.0f} s: {episodes[-1]}", markup=False)
+        _answers_until(outcome, begin + seconds)
     return {"minutes": round(seconds / 60, 1), "seed": seed, **_summary(outcome, begin, episodes)}
 
 
-def _calm(outcome: Outcome, seconds: float) -> None:
-    since = time.time()
-    wait_for("a calm while", lambda: outcome.requests[-1].end > since + seconds, seconds + 60)
+def _answers_until(outcome: Outcome, moment: float) -> None:
+    patience = max(0, moment - time.time()) + 60
+    wait_for("answers", lambda: outcome.requests[-1].end > moment, patience)
 
 
 def _episode(world: World, fault: Fault, outcome: Outcome) -> Episode:

@@ -2,7 +2,6 @@
 
 import random
 import subprocess
-from itertools import islice
 from pathlib import Path
 
 import promql_parser
@@ -106,12 +105,13 @@ def test_a_lost_request_belongs_to_the_latest_fault_during_which_it_was_under_wa
     )
 
 
-def test_chaos_has_every_fault_before_one_comes_again_and_the_same_order_for_a_seed() -> None:
-    count = len(chaos.CHAOTIC)
-    assert count > 10
-    first, second = (list(islice(chaos.order(random.Random(7)), 2 * count)) for _ in range(2))
+def test_chaos_has_every_fault_once_spread_over_the_run_and_the_same_plan_for_a_seed() -> None:
+    first, second = (chaos.plan(1800, random.Random(7)) for _ in range(2))
     assert first == second
-    assert set(first[:count]) == set(first[count:]) == set(chaos.CHAOTIC)
+    assert {fault for _, fault in first} == set(chaos.CHAOTIC)
+    assert len(first) == len(chaos.CHAOTIC)
+    share = 1800 / len(first)
+    assert [int(at / share) for at, _ in first] == list(range(len(first)))
 
 
 def test_chaos_says_whether_enough_was_right_and_what_nothing_explains() -> None:
