@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -66,31 +67,50 @@ def order(precision: str, prune: int = 0) -> tuple[Candidate, ...]:
 
 
 def make(candidate: Candidate, fp32: Path, out: Path, rows: Sequence[Sequence[int]]) -> None:
-    """Write `out` (model.xml with model.bin) from the fp32 IR; `rows` are token ids to take ranges from."""
+    """Write `out` (model.xml with model.bin) from the fp32 IR; `rows` are token ids to take ranges from.
+
+    For a process of its own: torch can't be imported in it afterwards.
+    """
+    # NNCF would load it (300 MB) only to see that the model is none of torch's.
+    sys.modules.setdefault("torch", None)  # type: ignore[arg-type]
     import openvino as ov  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
     model = ov.Core().read_model(fp32)
     if candidate.quantisation == "post-training":
-        model = _compressed(_post_training(model, rows))
+        model = _compressed(_post_training(model, rows, out.with_name("smooth.xml")))
     elif candidate.quantisation == "weights":
         model = weights_only(model)
     # int8 and bf16 packages keep the rest in half precision: bf16 has fewer digits still.
     ov.save_model(model, str(out), compress_to_fp16=candidate.precision != "fp32")
 
 
-def _post_training(model: Any, rows: Sequence[Sequence[int]]) -> Any:
+def _post_training(model: Any, rows: Sequence[Sequence[int]], between: Path) -> Any:
+    """What `nncf.quantize` makes of it, in two steps: it would hold the smoothed weights in memory twice.
+
+    Here they are mapped from the file `between`, which is gone afterwards, and only the kernels hold them.
+    """
     import nncf  # type: ignore[import-not-found, import-untyped, unused-ignore]
+    import openvino as ov  # type: ignore[import-not-found, import-untyped, unused-ignore]
+
+    from sentiment_models.smooth import smooth
 
     def inputs(row: Sequence[int]) -> dict[str, Any]:
         ids = np.array([row], dtype=np.int64)
         return {"input_ids": ids, "attention_mask": np.ones_like(ids)}
 
+    texts = nncf.Dataset(rows, inputs)
+    ov.save_model(smooth(model, texts, len(rows)), str(between), compress_to_fp16=False)
+    smoothed = ov.Core().read_model(between)
+    for file in (between, between.with_suffix(".bin")):
+        file.unlink()  # what is mapped stays
+    done = nncf.AdvancedSmoothQuantParameters(matmul=-1)
     return nncf.quantize(
-        model,
-        nncf.Dataset(rows, inputs),
+        smoothed,
+        texts,
         model_type=nncf.ModelType.TRANSFORMER,
         preset=nncf.QuantizationPreset.MIXED,
         subset_size=len(rows),
+        advanced_parameters=nncf.AdvancedQuantizationParameters(smooth_quant_alphas=done),
     )
 
 
