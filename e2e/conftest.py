@@ -15,11 +15,13 @@ NAME = "e2e"
 def cluster() -> Iterator[Cluster]:
     """A cluster with the operator installed by its chart."""
     was_there = ClusterPaths(NAME).root.exists()
-    opened = open_cluster(NAME, nodes=2)
-    install_operator(opened)
-    yield opened
-    if not was_there:
-        close_cluster(NAME)
+    try:
+        opened = open_cluster(NAME, nodes=2)
+        install_operator(opened)
+        yield opened
+    finally:
+        if not was_there:
+            close_cluster(NAME)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from .shell import run
 _SUITE = "bookworm"
 _BASE_PACKAGES = "ca-certificates,python3,python3-venv"
 BASE = "localhost/sentiment-operator/base:1"
+_KEPT_SECONDS = 3600
 
 
 @dataclass(frozen=True)
@@ -88,12 +90,15 @@ def buildah(*arguments: str | Path, what: str) -> str:
     )
 
 
-def _archive(name: str, key: str) -> Path:
-    """Where an image's archive lies; older ones of the same name are dropped."""
+def archive_of(name: str, key: str) -> Path:
+    """Where an image's archive lies; those of the name that nobody asked for lately are dropped."""
     wanted = _archives() / f"{name}-{key}.tar"
+    if wanted.exists():
+        wanted.touch()
     for other in _archives().glob(f"{name}-{'?' * 16}.tar"):
-        if other != wanted:
-            other.unlink()
+        # Another checkout may be about to load the one that it has just made.
+        if other != wanted and other.stat().st_mtime < time.time() - _KEPT_SECONDS:
+            other.unlink(missing_ok=True)
     return wanted
 
 
@@ -149,7 +154,7 @@ def build_static_image(name: str, binary: Path) -> Path:
 
 def _static_image(name: str, binary: Path) -> Path:
     path = f"/bin/{name}"  # the Prometheus operator names its reloader by it
-    archive = _archive(name, content_key(path, binary))
+    archive = archive_of(name, content_key(path, binary))
     if not archive.exists():
         with step(f"building image {name}"):
             container = buildah("from", "scratch", what="buildah from").strip()
@@ -170,7 +175,7 @@ def build_addon_images(binaries: Path) -> list[Path]:
     """Images of the cluster's add-ons, and the base that the volume provisioner's helper pods run."""
     with alone("images"):
         _ensure_base()
-        base = _archive("base", content_key(_SUITE, _BASE_PACKAGES))
+        base = archive_of("base", content_key(_SUITE, _BASE_PACKAGES))
         if not base.exists():
             with step("exporting the base image"):
                 _push(BASE, "docker.io/sentiment-operator/base:1", base)
@@ -186,7 +191,7 @@ def build_images(wanted: tuple[Image, ...]) -> list[Path]:
 
 
 def _build_image(image: Image) -> Path:
-    archive = _archive(image.name, image.key())
+    archive = archive_of(image.name, image.key())
     if not archive.exists():
         with step(f"building image {image.name}"):
             bud(image, image.reference)

@@ -1,6 +1,7 @@
 """The parts of the test cluster that need no cluster."""
 
 import json
+import os
 import subprocess
 import sys
 import tomllib
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.cluster import packages
+from e2e.cluster import images, packages
 from e2e.cluster.build import Program, build_module
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.node_config import Node, cni_config, containerd_config, kubelet_config
@@ -96,3 +97,17 @@ def test_who_has_all_programs_waits_for_no_build(tmp_path: Path, monkeypatch: py
         command = [sys.executable, "-c", f"import sys\n{script}", str(module)]
         said = subprocess.run(command, check=True, capture_output=True, text=True, timeout=30).stdout
     assert said.strip() == str(folder)
+
+
+@pytest.mark.usefixtures("paths")
+def test_an_image_that_another_checkout_has_just_made_stays() -> None:
+    ours = images.archive_of("service", "a" * 16)
+    old, just_made = (ours.with_name(f"service-{letter * 16}.tar") for letter in "bc")
+    for path in (ours, old, just_made):
+        path.touch()
+    os.utime(old, (0, 0))
+    os.utime(ours, (0, 0))
+    assert images.archive_of("service", "a" * 16) == ours
+    assert [path.exists() for path in (ours, old, just_made)] == [True, False, True]
+    assert images.archive_of("service", "c" * 16).exists()
+    assert ours.exists()
