@@ -9,7 +9,7 @@ SERVER = "-m sentiment_service serve"
 
 # Processes of a pod, by its UID and by words of their command line. cgroup drivers spell UIDs differently.
 _FIND = """
-import os, signal, subprocess, sys, time
+import os, signal, sys, time
 def find(uid, words):
     found = []
     for name in filter(str.isdecimal, os.listdir("/proc")):

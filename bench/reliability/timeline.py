@@ -76,6 +76,8 @@ def kind(wrong: str) -> str:
     """An HTTP status with the error's code, or the exception, without what differs from case to case."""
     if found := re.match(r"(\d{3}) .*?\"code\": ?\"(\w+)\"", wrong):
         return f"{found[1]} {found[2]}"
+    if found := re.match(r"OSError\(\d+, '([^']+)'\)", wrong):  # what has no class of its own
+        return found[1]
     return wrong.partition("(")[0].strip() if not wrong[:3].isdecimal() else wrong[:3]
 
 

@@ -48,7 +48,12 @@ def test_right_again_needs_answers_to_what_was_asked_after_the_fault() -> None:
 
 @pytest.mark.parametrize(
     ("wrong", "kind"),
-    [(BUSY, "503 engine_failed"), (RESET, "ConnectionResetError"), ("502 b'<html>'", "502")],
+    [
+        (BUSY, "503 engine_failed"),
+        (RESET, "ConnectionResetError"),
+        ("502 b'<html>'", "502"),
+        ("OSError(113, 'No route to host')", "No route to host"),
+    ],
 )
 def test_failures_are_told_apart_by_their_kind(wrong: str, kind: str) -> None:
     assert timeline.kind(wrong) == kind
