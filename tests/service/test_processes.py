@@ -15,11 +15,12 @@ from typing import Any
 
 import psutil
 import pytest
+import uvloop
 from sentiment_service.engine import memory
 from sentiment_service.engine.decide import Prediction, Sentiment
 from sentiment_service.engine.lifecycle import PATIENCE_SECONDS
 from sentiment_service.engine.package import ModelPackage
-from sentiment_service.engine.process import EngineProcess, Order
+from sentiment_service.engine.process import EngineFailedError, EngineProcess, Order
 from sentiment_service.engine.runtime import Runtime
 from sentiment_service.engine.scheduler import Scheduler
 from sentiment_service.settings import Settings
@@ -86,6 +87,39 @@ def test_a_pause_of_the_whole_service_is_no_hang(package: Path) -> None:
             await engine.stop()
 
     asyncio.run(scenario())
+
+
+def test_a_run_that_comes_while_a_dead_engine_is_being_buried_is_told_so(
+    package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One with much memory takes a while to be gone; uvloop refuses to write meanwhile."""
+
+    async def scenario() -> None:
+        found = ModelPackage.read(package)
+        order = Order("auto", package, found.expected(), 1, found.manifest.max_tokens, found.manifest.hint)
+        engine = await EngineProcess.start(order, lambda _: None)
+        dead, gone, reap = asyncio.Event(), asyncio.Event(), EngineProcess._reap
+
+        async def slowly(process: EngineProcess) -> None:
+            dead.set()
+            await gone.wait()
+            await reap(process)
+
+        monkeypatch.setattr(EngineProcess, "_reap", slowly)
+        os.kill(engine.pid, signal.SIGKILL)
+        await dead.wait()
+        runs = []
+        for _ in range(2):  # the first one's write fails, the second one may not write
+            runs.append(asyncio.create_task(engine.run([(1, 2, 3)], 8, 5.0)))
+            await asyncio.sleep(0.01)
+        gone.set()
+        for run in runs:
+            with pytest.raises(EngineFailedError, match="SIGKILL"):
+                await run
+        await engine.stop()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(scenario())
 
 
 def test_the_engine_imports_no_model_converter() -> None:

@@ -209,7 +209,8 @@ class EngineProcess:
 
     def _send(self, kind: Kind, payload: bytes = b"") -> None:
         assert self._writer is not None
-        self._writer.write(frames.frame(kind, payload))
+        if not self._writer.is_closing():  # else it has ended, and all that wait are told when it is reaped
+            self._writer.write(frames.frame(kind, payload))
 
 
 def start_ahead() -> None:
