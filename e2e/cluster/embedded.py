@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from . import build, images, node
+from . import build, cgroups, images, node
 from .addons import install_addons
 from .control_plane import Endpoints, Supervisor, start_control_plane
 from .errors import ClusterError
@@ -181,7 +181,7 @@ def down(name: str) -> None:
     if not paths.root.exists():
         return
     _kill(paths)
-    _remove_cgroups(name)
+    cgroups.remove(Node(name, 1).cgroup.removesuffix("1"))
     created = paths.root / "created-mount-points"
     for point in created.read_text().split() if created.exists() else []:
         if not _other_clusters(name):
@@ -213,20 +213,6 @@ def _kill(paths: ClusterPaths) -> None:
         time.sleep(0.05)
         with suppress(ChildProcessError):  # ours only when this process started it
             os.waitpid(unshare, os.WNOHANG)
-
-
-def _remove_cgroups(name: str) -> None:
-    for top in Path("/sys/fs/cgroup").glob(f"**/{Node(name, 1).cgroup.removesuffix('1')}*"):
-        for folder, _, _ in os.walk(top, topdown=False):
-            deadline = time.monotonic() + 10
-            while True:
-                try:
-                    Path(folder).rmdir()
-                    break
-                except OSError:  # the kernel is still taking the last process out
-                    if time.monotonic() > deadline:
-                        raise
-                    time.sleep(0.05)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ import threading
 import time
 from pathlib import Path
 
+from . import cgroups
 from .control_plane import Endpoints, Supervisor, start_control_plane
 from .node_config import (
     CONTAINERD_SOCKET,
@@ -82,26 +83,6 @@ def prepare_network(node: Node, count: int) -> None:
     Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
 
 
-def prepare_cgroups(node: Node) -> None:
-    """Make the node's cgroup under every hierarchy (v1 and v2)."""
-    root = Path("/sys/fs/cgroup")
-    if (root / "cgroup.controllers").exists():
-        controllers = " ".join(f"+{name}" for name in (root / "cgroup.controllers").read_text().split())
-        (root / "cgroup.subtree_control").write_text(controllers)
-        child = root / node.cgroup
-        child.mkdir(exist_ok=True)
-        (child / "cgroup.subtree_control").write_text(controllers)
-        return
-    for hierarchy in root.iterdir():
-        if hierarchy.is_symlink() or not (hierarchy / "cgroup.procs").exists():
-            continue
-        child = hierarchy / node.cgroup
-        child.mkdir(exist_ok=True)
-        for setting in ("cpuset.cpus", "cpuset.mems"):  # empty at first, and then no process may enter
-            if (child / setting).exists():
-                (child / setting).write_text((hierarchy / setting).read_text())
-
-
 def forward(listener: socket.socket, port: int) -> None:
     """Serve a socket made outside the namespace by connecting to a port inside it, for ever."""
 
@@ -139,7 +120,7 @@ def main() -> None:
     os.environ["PATH"] = f"{binaries}:{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
     socket.sethostname(node.name)
     node.folder.mkdir(exist_ok=True)
-    prepare_cgroups(node)
+    cgroups.make(node.cgroup)
     prepare_mounts(node)
     prepare_network(node, count)
     supervisor = Supervisor(binaries, node.logs)
