@@ -1,9 +1,9 @@
-"""Steady requests from a pod inside the cluster, and what became of them."""
+"""Steady requests from inside a cluster or another network, and what became of them."""
 
 import json
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -15,17 +15,19 @@ from .wait import wait_for
 # A new connection for each request, so that each one takes the Service's routes of that moment.
 _SCRIPT = """
 import http.client, json, sys, threading, time
-host, port, callers, pause = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
-body = json.dumps({"text": "服务态度很好，解决问题很快"}).encode()
+host, port, callers, pause, method = sys.argv[1], *map(int, sys.argv[2:4]), float(sys.argv[4]), sys.argv[5]
+text = "服务态度很好，解决问题很快"
+body = json.dumps({"text": text}).encode() if method == "POST" else None
+path = "/api/v1/sentiment/analyze" if body else "/health"
 stop, saying = threading.Event(), threading.Lock()
 def one(begin):
     try:
         link = http.client.HTTPConnection(host, port, timeout=30)
-        link.request("POST", "/api/v1/sentiment/analyze", body, {"Content-Type": "application/json"})
+        link.request(method, path, body, {"Content-Type": "application/json"})
         answer = link.getresponse()
         said = answer.read()
         link.close()
-        if answer.status == 200 and json.loads(said)["data"]["english_label"] == "Positive":
+        if answer.status == 200 and (not body or json.loads(said)["data"]["english_label"] == "Positive"):
             return ""
         return f"{answer.status} {said[:200]!r}"
     except Exception as error:
@@ -87,11 +89,20 @@ def load(
     answer to the next request of the same caller.
     """
     client_pod(cluster, namespace, node)
-    command = [*cluster.kubectl_start, "-n", namespace, "exec", "-i", "client", "--"]
-    script = ["/app/bin/python", "-c", _SCRIPT, host, "7860", str(callers), str(pause)]
+    pod = [*cluster.kubectl_start, "-n", namespace, "exec", "-i", "client", "--", "/app/bin/python"]
+    with asking(pod, host, 7860, callers=callers, pause=pause) as outcome:
+        yield outcome
+
+
+@contextmanager
+def asking(
+    python: Sequence[str], host: str, port: int, *, callers: int, pause: float, method: str = "POST"
+) -> Iterator[Outcome]:
+    """The same by a Python that is started so; texts to judge with POST, the service's health with GET."""
+    script = ["-c", _SCRIPT, host, str(port), str(callers), str(pause), method]
     outcome = Outcome()
     with subprocess.Popen(
-        [*command, *script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [*python, *script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdin
         assert process.stdout

@@ -17,6 +17,7 @@ PROFILES = {
     "cpu": {"sentiment-1", "sentiment-2", "sentiment-3", "nginx"},
     "gpu": {"sentiment-gpu", "nginx-gpu"},
     "monitoring": {"prometheus", "alertmanager", "grafana"},
+    "update": {"trial"},
 }
 # Those that end when their work is done.
 PREPARE = {"prepare-volumes", "model"}
@@ -43,7 +44,7 @@ def test_a_profile_is_whole(services: dict[str, Any]) -> None:
 
 def test_three_instances_have_limits_and_say_when_they_are_ready(services: dict[str, Any]) -> None:
     instances = [services[f"sentiment-{number}"] for number in (1, 2, 3)]
-    for one in instances:
+    for one in (*instances, services["trial"]):
         resources = one["deploy"]["resources"]
         assert resources["limits"]["memory"] == "2G"
         assert resources["reservations"]["memory"] == "1G"
@@ -56,6 +57,19 @@ def test_three_instances_have_limits_and_say_when_they_are_ready(services: dict[
         assert one["cap_drop"] == ["ALL"]
     assert len({one["environment"]["LOG_FILE"] for one in instances}) == 3
     assert {waits["condition"] for waits in services["nginx"]["depends_on"].values()} == {"service_healthy"}
+
+
+def test_what_is_tried_is_what_will_run(services: dict[str, Any]) -> None:
+    first, trial = services["sentiment-1"], services["trial"]
+    own = {"profiles", "restart", "networks", "environment"}
+    assert {name for name in first if first[name] != trial.get(name)} == own
+    assert first["environment"].keys() - trial["environment"].keys() == {"LOG_FILE"}
+
+
+def test_what_serves_comes_back_with_the_machine_and_its_logs_end(services: dict[str, Any]) -> None:
+    serving = set().union(*PROFILES.values()) - {"trial"}
+    assert {services[name]["restart"] for name in serving} == {"unless-stopped"}
+    assert {one["logging"]["options"]["max-size"] for one in services.values()} == {"50m"}
 
 
 def test_the_gpu_is_asked_for(services: dict[str, Any]) -> None:

@@ -22,11 +22,13 @@ _PROGRAMS = (
     Program("prometheus-config-reloader", f"{_OPERATOR}/cmd/prometheus-config-reloader"),
     Program("alertmanager", "github.com/prometheus/alertmanager/cmd/alertmanager"),
 )
-# Their Kubernetes libraries differ from the operator's. Of Prometheus' service discoveries the one for
-# Kubernetes alone: the others are most of its code.
+# Their Kubernetes libraries differ from the operator's. Of Prometheus' service discoveries those for
+# Kubernetes and for DNS (manifests/compose) alone: the others are most of its code.
 _OTHERS = {
     "prometheus": Program(
-        "prometheus", "github.com/prometheus/prometheus/cmd/prometheus", "remove_all_sd,enable_kubernetes_sd"
+        "prometheus",
+        "github.com/prometheus/prometheus/cmd/prometheus",
+        "remove_all_sd,enable_kubernetes_sd,enable_dns_sd",
     ),
     "prometheus-adapter": Program("prometheus-adapter", "sigs.k8s.io/prometheus-adapter/cmd/adapter"),
 }
@@ -36,6 +38,11 @@ _PUBLIC = re.compile(r"[\w.]+/[\w-]+/([\w-]+):v[0-9.]+")
 def prometheus_program() -> Path:
     """A Prometheus, built when it is not there."""
     return _built_alone("prometheus")
+
+
+def alertmanager_program() -> Path:
+    """An Alertmanager, built when it is not there."""
+    return build_module(_PROGRAMS, _MODULE) / "alertmanager"
 
 
 def build_images() -> list[Path]:
