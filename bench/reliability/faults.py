@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from bench.reliability import clock
 from bench.reliability.hands import ENGINE, SERVER
 from bench.reliability.timeline import right_since
 from bench.reliability.world import NAMESPACE, ONE, TWO, World
@@ -368,6 +369,15 @@ FAULTS = (
     ),
     Fault(
         "node-not-ready", "a node is not ready", "`kill -STOP` of its kubelet for 75 s", (TWO,), _stop_kubelet
+    ),
+    Fault(
+        "clock-jump",
+        "a pod's clock jumps",
+        "an hour on, and 10 s later back (libfaketime)",
+        (ONE, TWO),
+        clock.jump,
+        _roll_back,
+        "the pods without libfaketime",
     ),
     # The last one: the cluster has no second node after it.
     Fault(
