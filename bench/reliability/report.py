@@ -49,7 +49,7 @@ def healing(results: Results) -> tuple[str, dict[str, str]]:
 
 def _costs(fault: Fault, row: Results) -> list[str]:
     if "failed" in row:
-        return ["", "", "", f"**not measured**: {row['failed']}", ""]
+        return ["", "", "", f"**not measured**: {_line(row['failed'])}", ""]
     said = ", ".join(f"{what} ({count})" for what, count in row["said"].items())
     return [
         figure(row["first_right"]),
@@ -94,6 +94,11 @@ def scaling(results: Results) -> tuple[str, dict[str, str]]:
     return f"![pods over time](reliability/scaling.svg)\n\n{table(['', 'seen'], rows)}", {"scaling.svg": plot}
 
 
+def _line(text: str) -> str:
+    """Its beginning, as a cell of a table."""
+    return " ".join(text.replace("|", "/").split())[:160]
+
+
 def chaos(results: Results) -> tuple[str, dict[str, str]]:
     """How many requests were right, how long they took, and to which fault each lost one belongs."""
     sent, lost, times = results["sent"], results["lost"], results["milliseconds"]
@@ -117,7 +122,7 @@ def chaos(results: Results) -> tuple[str, dict[str, str]]:
             f"{one['at']}",
             f"{sum(one['said'].values())}",
             ", ".join(f"{what} ({count})" for what, count in one["said"].items()) or "right answers only",
-            f"**not seen**: {one['failed']}" if one["failed"] else figure(one["seconds"]),
+            f"**not seen**: {_line(one['failed'])}" if one["failed"] else figure(one["seconds"]),
         ]
         for one in results["episodes"]
     ]

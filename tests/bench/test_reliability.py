@@ -127,7 +127,8 @@ def test_chaos_says_whether_enough_was_right_and_what_nothing_explains() -> None
         "lost": 11,
         "milliseconds": {"0.5": 12.0, "0.95": 40.0, "0.99": 100.0, "1": 3000.0},
         "episodes": [
-            {"fault": "oom", "at": 9, "seconds": 8.5, "failed": "", "said": {"503 engine_failed": 10}}
+            {"fault": "oom", "at": 9, "seconds": 8.5, "failed": "", "said": {"503 engine_failed": 10}},
+            {"fault": "leak", "at": 99, "seconds": 1, "failed": "exec failed:\n a | b", "said": {}},
         ],
         "unexplained": ["3.0 s: ConnectionResetError"],
     }
@@ -135,3 +136,4 @@ def test_chaos_says_whether_enough_was_right_and_what_nothing_explains() -> None
     assert "9989 of 10000: 99.89 %, **not met** (≥ 99.9)" in text
     assert "| 3.0 s: ConnectionResetError |" in text
     assert "| 503 engine_failed (10) | 8.50 |" in text
+    assert "| **not seen**: exec failed: a / b |" in text
