@@ -40,7 +40,7 @@ test-web: ## the web page in a real browser; WEB_DISTINCT=100000 for a large fil
 test-models: ## of test-torch only the training and the preparation of models
 	UV_PROJECT_ENVIRONMENT=$(TORCH_ENV) $(UV) run --frozen --all-groups --extra service --extra models --extra operator --extra torch pytest -q -m models tests/models e2e/test_checkpoint.py
 
-test-release: ## a fresh node from nothing but what a release holds; README's and quick start's demo; Docker Compose
+test-release: ## a fresh node from nothing but what a release holds; README's and quick start's demo; Docker Compose; KEDA
 	$(RUN) pytest -q -m release
 
 test-python: ## test-unit with another Python (PYTHON=3.13), in an environment of its own

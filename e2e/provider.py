@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import dataclass
 from typing import Any
 
-from .cluster import build, embedded, images, ingress, monitoring
+from .cluster import build, embedded, images, ingress, keda, monitoring
 from .cluster.errors import ClusterError
 from .cluster.paths import REPO, ClusterPaths, cache_home
 from .cluster.progress import step
@@ -96,6 +96,14 @@ def add_monitoring(cluster: Cluster) -> None:
     if own:
         embedded.load_images(ClusterPaths(cluster.name), monitoring.build_images())
     monitoring.install(cluster.kubectl_start, own_images=own)
+
+
+def add_keda(cluster: Cluster) -> None:
+    """Install KEDA; it takes ten minutes to build."""
+    own = cluster.kind == "embedded"
+    if own:
+        embedded.load_images(ClusterPaths(cluster.name), keda.build_images())
+    keda.install(cluster.kubectl_start, own_images=own)
 
 
 def close_cluster(name: str) -> None:

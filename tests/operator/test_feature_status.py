@@ -22,8 +22,17 @@ METRICS = frozenset({CUSTOM_METRICS})
 TOLERANT = METRICS | {HPA_TOLERANCE}
 UNABLE = scaler("ScalingActive", "False", "FailedGetResourceMetric", "no metrics")
 ABLE = scaler("ScalingActive", "True", "ValidMetricFound", "fine")
-KEDA_SAYS_NO = child("ScaledObject", status={"conditions": [condition("Ready", "False", "", "bad query")]})
-KEDA_SAYS_YES = child("ScaledObject", status={"conditions": [condition("Ready", "True", "", "")]})
+
+
+def scaled_object(state: str, text: str = "", *more: dict[str, Any]) -> dict[str, Any]:
+    return child("ScaledObject", status={"conditions": [condition("Ready", state, "", text), *more]})
+
+
+KEDA_SAYS_NO = scaled_object("False", "bad query")
+KEDA_SAYS_YES = scaled_object("True")
+HPA_OF_KEDA = scaled_object(
+    "True", "", condition("HPAActive", "False", "FailedGetExternalMetric", "no answer")
+)
 BALANCED = spec_of(access={"service": {"type": "LoadBalancer"}})
 ADDRESS = {"loadBalancer": {"ingress": [{"ip": "10.0.0.1"}]}}
 INGRESS = spec_of(access={"ingress": {"host": "a.example.com", "className": "nginx"}})
@@ -74,6 +83,14 @@ def route(*conditions: dict[str, Any]) -> dict[str, Any]:
             "False",
             "ScaledObjectNotReady",
             "bad query",
+            False,
+        ),
+        (
+            saw(GOOD, HPA_OF_KEDA, spec=KEDA, apis=frozenset({"ScaledObject"})),
+            "AutoscalingReady",
+            "False",
+            "FailedGetExternalMetric",
+            "no answer",
             False,
         ),
         (saw(GOOD, child("Service"), spec=BALANCED), "Exposed", "False", "LoadBalancerPending", "", False),

@@ -128,11 +128,16 @@ def scaler_unable(seen: Observed) -> Finding | None:
         found = condition_of(scaler, kind)
         if found and found["status"] == "False":
             return Finding(found["reason"], found["message"])
-    found = condition_of(seen.children.get("ScaledObject"), "Ready")
+    scaled = seen.children.get("ScaledObject")
+    found = condition_of(scaled, "Ready")
     if found and found["status"] != "True":
         return Finding(
             found.get("reason") or "ScaledObjectNotReady", found.get("message") or "KEDA gives no reason."
         )
+    # What the HPA that KEDA made says; with no pod it is silent, which KEDA calls well.
+    found = condition_of(scaled, "HPAActive")
+    if found and found["status"] == "False":
+        return Finding(found["reason"], found["message"])
     return None
 
 

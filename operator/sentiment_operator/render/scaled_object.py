@@ -24,6 +24,7 @@ def scaled_object(owner: Owner, spec: SentimentServiceSpec, around: Surroundings
             "serverAddress": scaling.prometheus_address,
             "query": f"sum({series(owner, ACTIVE_REQUESTS)})",
             "threshold": str(scaling.target_active_requests_per_pod),
+            "ignoreNullValues": "false",  # pods that Prometheus lost are not idle
         }
         triggers.append({"type": "prometheus", "metricType": "AverageValue", "metadata": options})
     behavior = {"scaleDown": scale_down(scaling.scale_down, tolerance=False)}  # KEDA's schema has none
