@@ -48,6 +48,15 @@ class Prometheus:
         answer.raise_for_status()
         return [one["labels"] for series in answer.json()["data"] for one in series["exemplars"]]
 
+    def evaluated(self, namespace: str, alert: str) -> float:
+        """When the alert of a namespace's service was evaluated last, in seconds of the epoch; else 0."""
+        chosen = {"type": "alert", "rule_name[]": f"SentimentService{alert}"}
+        answer = self.http.get("/api/v1/rules", params=chosen)
+        answer.raise_for_status()
+        rules = [rule for group in answer.json()["data"]["groups"] for rule in group["rules"]]
+        times = [one["lastEvaluation"] for one in rules if one["labels"]["namespace"] == namespace]
+        return max((datetime.fromisoformat(one).timestamp() for one in times), default=0)
+
     def targets_up(self, namespace: str) -> Callable[[], bool]:
         """Whether there are targets in the namespace, all scraped."""
 

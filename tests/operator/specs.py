@@ -160,6 +160,9 @@ SEVERAL: dict[str, Any] = {
 TWEETS = PreparedModel("tweets", "tweets", "tweets-model", "1122334455", one_node=True)
 PREPARED = (TWEETS, replace(REVIEWS, called="reviews"))
 
+# What sees requests while there is no pod.
+OUTSIDE = "traefik_router_requests_total{service='shop-reviews-http@kubernetes'}"
+
 # What each folder of golden files shows: a spec, and the cluster that it is for.
 CASES: dict[str, tuple[dict[str, Any], Surroundings]] = {
     "default": ({}, BARE),
@@ -175,6 +178,18 @@ CASES: dict[str, tuple[dict[str, Any], Surroundings]] = {
                 "scaleDown": {"podsPerMinute": 2, "stabilizationWindowSeconds": 60},
             },
             "access": {"networkPolicy": {}},
+        },
+        RICH,
+    ),
+    "to-zero": (
+        {
+            "autoscaling": {
+                "type": "KEDA",
+                "minReplicas": 0,
+                "prometheusAddress": "http://prometheus.monitoring:9090",
+                "activationQuery": f"rate({OUTSIDE}[2m])",
+            },
+            "monitoring": {"serviceMonitor": {}, "prometheusRule": {}},
         },
         RICH,
     ),

@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ SPEC = {
     "resources": {"requests": {"cpu": "500m"}, "limits": {"cpu": "2", "memory": "2Gi"}},
 }
 GROUPS = groups(OWNER, SentimentServiceSpec.model_validate(SPEC))
+_SCALING = {"type": "KEDA", "minReplicas": 0, "activationQuery": "rate(seen_outside_total[2m])"}
+TO_ZERO = groups(OWNER, SentimentServiceSpec.model_validate({**SPEC, "autoscaling": _SCALING}))
 POD, OTHER_POD = "reviews-7d9f4b5c6-x2x9k", "reviews-7d9f4b5c6-abcde"
 HOURLY = (60, "1h")
 DAYS = (2, "30m")
@@ -63,6 +65,7 @@ class Case:
     fires: dict[float, bool]
     severity: str = ""
     pace: tuple[int, str] = (1, "30s")  # minutes from value to value, time between evaluations
+    every: list[dict[str, Any]] = field(default_factory=lambda: GROUPS)
 
     def promtool(self) -> dict[str, Any]:
         chosen = f'alertname="SentimentService{self.alert}",alertstate="firing"'
@@ -84,10 +87,10 @@ class Case:
         """Those that decide whether the alert fires."""
         named = [
             group
-            for group in GROUPS
+            for group in self.every
             if any(rule.get("alert") == f"SentimentService{self.alert}" for rule in group["rules"])
         ]
-        return [GROUPS[-1], *named] if self.alert == "Failing" else named
+        return [self.every[-1], *named] if self.alert == "Failing" else named
 
 
 CASES = [
@@ -110,6 +113,20 @@ CASES = [
         {3: False, 6: True},
     ),
     Case("Unavailable", "when there never was one", [], {0.5: False, 2: True}),
+    Case(
+        "Unavailable",
+        "scaled to zero, not until somebody asks",
+        [sample("structbert_healthy", "1x3 stale"), sample("seen_outside_total", "0x9 1+1x10", "traefik-1")],
+        {6: False, 9: False, 12: True},
+        every=TO_ZERO,
+    ),
+    Case(
+        "Unavailable",
+        "may be scaled to zero, and a pod is there that does not answer",
+        [sample("up", "1x9"), sample("structbert_healthy", "1x3 0x5")],
+        {3: False, 6: True},
+        every=TO_ZERO,
+    ),
     Case("Slow", "not at 500 ms", latencies("0+95x30", "0+100x30", "0+100x30"), {30: False}),
     Case(
         "Slow",

@@ -16,6 +16,8 @@ from .steps import manifest
 
 MANY = {"accessMode": "ReadWriteMany"}
 HPA = {"type": "HPA"}
+KEDA = {"type": "KEDA", "prometheusAddress": "http://prometheus:9090"}
+TO_ZERO = {**KEDA, "minReplicas": 0, "activationQuery": "sum(rate(requests_total[2m]))"}
 NAMED = {"name": "a", "modelRef": {"name": "m"}}
 
 
@@ -96,6 +98,16 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         "spec.autoscaling has nothing to scale by",
     ),
     ({"autoscaling": {"type": "KEDA"}}, "spec.autoscaling.prometheusAddress: KEDA reads active requests"),
+    ({"autoscaling": {**HPA, "minReplicas": 0}}, "set type to KEDA and give activationQuery"),
+    ({"autoscaling": {**TO_ZERO, "type": "HPA"}}, "set type to KEDA and give activationQuery"),
+    (
+        {"autoscaling": {**KEDA, "minReplicas": 0}},
+        "set type to KEDA and give activationQuery and prometheusAddress, or set minReplicas to 1 or more",
+    ),
+    (
+        {"autoscaling": {**TO_ZERO, "minReplicas": 1}},
+        "spec.autoscaling.activationQuery starts the first pod: set minReplicas to 0, or remove it",
+    ),
     (
         {"availability": {"podDisruptionBudget": {"minAvailable": 1, "maxUnavailable": 1}}},
         "give minAvailable or maxUnavailable, not both",
@@ -301,6 +313,8 @@ def test_what_is_nearly_refused_is_taken(api: Api) -> None:
         {"storage": MANY, "availability": {"antiAffinity": "Required"}},
         {"models": [NAMED], "availability": {"antiAffinity": "Required"}},
         {"autoscaling": {"type": "KEDA", "targetActiveRequestsPerPod": 0}},
+        {"autoscaling": TO_ZERO},
+        {"autoscaling": {**TO_ZERO, "targetActiveRequestsPerPod": 0}},
         {"autoscaling": {"type": "External"}},
         {"monitoring": {"tracing": {"otlpEndpoint": "http://a:65535/v1"}}},
         {"serving": {"memorySoftLimitBytes": (1 << 30) - 1}},

@@ -7,7 +7,7 @@ from sentiment_operator.api.kinds import CUSTOM_METRICS, HPA_TOLERANCE
 from sentiment_operator.reconcile.conditions import Observed
 from sentiment_operator.reconcile.status import transition
 
-from .objects import child
+from .objects import child, deployment
 from .seen import GOOD, condition, conditions, message, saw, spec_of, status_of
 
 
@@ -171,6 +171,58 @@ def test_features_have_conditions_of_their_own(
     assert words in message(seen, kind)
     assert found["Ready"] == ("True", "Ready")
     assert found["Degraded"][0] == str(degraded)
+
+
+TO_ZERO = spec_of(
+    autoscaling={
+        "type": "KEDA",
+        "minReplicas": 0,
+        "prometheusAddress": "http://p:9090",
+        "activationQuery": "up",
+    }
+)
+NO_PODS = {**deployment(), "spec": {"replicas": 0}}
+WITH_KEDA = frozenset({"ScaledObject"})
+
+
+def test_no_pod_is_ready_while_keda_can_start_one() -> None:
+    awake = status_of(saw(GOOD, KEDA_SAYS_YES, spec=TO_ZERO, apis=WITH_KEDA))
+    awake["model"] = {"name": "tiny", "digest": "sha256:1"}
+    asleep = saw(NO_PODS, KEDA_SAYS_YES, spec=TO_ZERO, apis=WITH_KEDA)
+    found = status_of(asleep, awake)
+    told = {c["type"]: (c["status"], c["reason"]) for c in found["conditions"]}
+    assert told["Ready"] == ("True", "ScaledToZero")
+    assert told["Available"] == ("False", "ScaledToZero")
+    assert told["ModelReady"] == ("True", "Installed")
+    assert told["Progressing"] == ("False", "Settled")
+    assert told["Degraded"] == ("False", "AsExpected")
+    assert told["AutoscalingReady"] == ("True", "Active")
+    assert "activationQuery" in message(asleep)
+    event = transition(awake, found)
+    assert event is not None
+    assert event[:2] == ("Normal", "ScaledToZero")
+
+
+@pytest.mark.parametrize(
+    ("scaler", "apis", "reason"),
+    [
+        (KEDA_SAYS_NO, WITH_KEDA, "ScaledObjectNotReady"),
+        (KEDA_SAYS_YES, frozenset(), "KindNotInstalled"),
+        (child("ScaledObject"), WITH_KEDA, "AutoscalerStarting"),
+    ],
+)
+def test_no_pod_is_not_ready_while_nobody_can_start_one(
+    scaler: dict[str, Any], apis: frozenset[str], reason: str
+) -> None:
+    found = conditions(saw(NO_PODS, scaler, spec=TO_ZERO, apis=apis))
+    assert found["Ready"] == ("False", reason)
+    assert found["Available"] == ("False", "ScaledToZero")
+
+
+def test_one_that_is_woken_is_starting() -> None:
+    waking = deployment(replicas=1, updatedReplicas=1)
+    found = conditions(saw(waking, KEDA_SAYS_YES, spec=TO_ZERO, apis=WITH_KEDA))
+    assert found["Ready"] == ("False", "Starting")
 
 
 def test_a_tolerance_that_works_is_not_spoken_of() -> None:

@@ -43,6 +43,8 @@ SCALED = spec_of(autoscaling={"type": "HPA"})
         (spec_of(), NONE, (1, None)),
         (SCALED, NONE, (2, None)),
         (spec_of(autoscaling={"type": "External", "minReplicas": 3}), NONE, (3, None)),
+        # A start shows that it works, before the autoscaler takes the pod away.
+        (spec_of(autoscaling={"type": "KEDA", "minReplicas": 0}), NONE, (1, None)),
         # A fixed number is ours, whoever wrote another.
         (spec_of(replicas=4), held(9, HPA), (4, None)),
         # Switched on: nobody else owns the number yet, so it is held, for exactly what was seen.

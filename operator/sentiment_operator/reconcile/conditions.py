@@ -268,15 +268,24 @@ def wanted_replicas(seen: Observed) -> int:
         return seen.spec.replicas
     now = int((seen.deployment or {}).get("spec", {}).get("replicas", 1))
     if seen.spec and seen.spec.autoscaling.type in ("HPA", "KEDA"):
-        return min(now, seen.spec.autoscaling.min_replicas)
+        return min(now, max(1, seen.spec.autoscaling.min_replicas))
     return now
 
 
 def scaled_to_zero(seen: Observed) -> Finding | None:
     """No pods are wanted."""
-    if seen.deployment and wanted_replicas(seen) == 0:
-        return Finding("ScaledToZero", "0 replicas are asked for, no pod answers: set it to 1 or more.")
-    return None
+    if not seen.deployment or wanted_replicas(seen) != 0:
+        return None
+    if may_sleep(seen):
+        return Finding(
+            "ScaledToZero", "No pod runs; KEDA starts one when spec.autoscaling.activationQuery is above 0."
+        )
+    return Finding("ScaledToZero", "0 replicas are asked for, no pod answers: set it to 1 or more.")
+
+
+def may_sleep(seen: Observed) -> bool:
+    """The spec allows no pod at all; by its rules KEDA scales it then."""
+    return bool(seen.spec and seen.spec.autoscaling.min_replicas == 0)
 
 
 def not_made_yet(seen: Observed) -> Finding | None:

@@ -14,6 +14,7 @@ from .conditions import (
     being_deleted,
     condition_of,
     first,
+    may_sleep,
     model_on_one_node,
     model_preparing,
     model_report,
@@ -70,15 +71,21 @@ def _conditions(seen: Observed, generation: int, previous: Manifest, now: str) -
     trouble = first(TROUBLES, seen)
     waiting = first((being_deleted, model_preparing, not_made_yet, rolling_out), seen)
     asleep = scaled_to_zero(seen)
+    extras = features(seen)
     worse = trouble or model_update_failed(seen) or feature_impossible(seen)
     available = ((seen.deployment or {}).get("status", {})).get("availableReplicas", 0)
-    installed = model_report(seen) is not None or available > 0
+    # Without pods it is in the volume as it was when there were some.
+    installed = model_report(seen) is not None or available > 0 or bool(asleep and previous.get("model"))
     prepared = not seen.unprepared and not model_on_one_node(seen)
     model = prepared if seen.references else installed
     states: dict[str, State] = {}
 
-    if blocker := trouble or waiting or asleep:
+    if blocker := trouble or waiting:
         states["Ready"] = State("False", blocker)
+    elif asleep:
+        states["Ready"] = (
+            _woken_by(extras["AutoscalingReady"], asleep) if may_sleep(seen) else State("False", asleep)
+        )
     else:
         states["Ready"] = State("True", Finding("Ready", _answering(available)))
     states["Available"] = (
@@ -102,8 +109,13 @@ def _conditions(seen: Observed, generation: int, previous: Manifest, now: str) -
     states["Degraded"] = (
         State("True", worse) if worse else State("False", Finding("AsExpected", "Nothing is wrong."))
     )
-    states |= features(seen)
+    states |= extras
     return conditions_of(states, generation, previous, now)
+
+
+def _woken_by(scaler: State, asleep: Finding) -> State:
+    """Ready without pods, as far as there is somebody to start one."""
+    return State("True", asleep) if scaler.status == "True" else scaler
 
 
 def conditions_of(

@@ -34,6 +34,12 @@ def series(owner: Owner, metric: str, *matchers: str) -> str:
     return f"{metric}{{{chosen}}}"
 
 
+def asked(owner: Owner, query: str) -> str:
+    """1 while a query's sum is above 0, or pods answer requests that it may not see, else 0."""
+    answered = f"sum(rate({series(owner, 'structbert_requests_total')}[2m])) > 0"
+    return f"(sum({query}) > 0 or {answered} or vector(0)) > bool 0"
+
+
 def failures(owner: Owner, window: str = "5m") -> str:
     """Failed requests as a share of all; no value while there are no requests."""
     failed = series(owner, "structbert_requests_total", FAILED)

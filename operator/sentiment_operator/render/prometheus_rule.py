@@ -37,7 +37,7 @@ def groups(owner: Owner, spec: SentimentServiceSpec) -> list[dict[str, Any]]:
     limits = wanted.thresholds
     prefix = f"sentiment-service.{owner.namespace}.{owner.name}"
     return [
-        {"name": f"{prefix}.availability", "interval": "30s", "rules": [_unavailable(alerts, limits)]},
+        {"name": f"{prefix}.availability", "interval": "30s", "rules": [_unavailable(alerts, limits, spec)]},
         {"name": f"{prefix}.load", "interval": "1m", "rules": _load(alerts, limits, spec)},
         {"name": f"{prefix}.traffic", "interval": "5m", "rules": [_traffic(alerts, limits)]},
         {
@@ -77,12 +77,16 @@ class _Alerts:
         }
 
 
-def _unavailable(alerts: _Alerts, limits: Thresholds) -> Rule:
+def _unavailable(alerts: _Alerts, limits: Thresholds, spec: SentimentServiceSpec) -> Rule:
     # `absent`, so that it also fires when there is no pod, or none can be scraped.
+    condition = f"absent({series(alerts.owner, 'structbert_healthy')} == 1)"
+    if query := spec.autoscaling.activation_query:
+        # No pod is as it should be while nobody asks.
+        condition += f" and on () (sum({query}) > 0 or count({series(alerts.owner, 'up')}))"
     return alerts.make(
         "Unavailable",
         "critical",
-        f"absent({series(alerts.owner, 'structbert_healthy')} == 1)",
+        condition,
         limits.unavailable_for,
         f"no pod's /health has answered 200 for {limits.unavailable_for}.",
     )

@@ -16,7 +16,8 @@ def replicas(spec: SentimentServiceSpec, around: Surroundings) -> tuple[int | No
     if spec.replicas is not None:
         return spec.replicas, None
     if around.deployment is None:
-        return spec.autoscaling.min_replicas if spec.autoscaling.type != "None" else 1, None
+        # Also where there may be none: what can't start shows at once, not when somebody needs it.
+        return max(1, spec.autoscaling.min_replicas) if spec.autoscaling.type != "None" else 1, None
     if _only_we_own(around.deployment):
         # Only of the version that was seen: an autoscaler's newer number must not be written over.
         return around.deployment["spec"]["replicas"], around.deployment["metadata"]["resourceVersion"]

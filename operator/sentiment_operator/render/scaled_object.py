@@ -3,9 +3,10 @@
 from typing import Any
 
 from ..api.v1alpha1 import Owner, SentimentServiceSpec
+from ..api.v1alpha1.scaling import Autoscaling
 from .horizontal_pod_autoscaler import ACTIVE_REQUESTS, scale_down
 from .metadata import metadata
-from .prometheus import series
+from .prometheus import asked, series
 from .surroundings import Surroundings
 
 
@@ -20,13 +21,16 @@ def scaled_object(owner: Owner, spec: SentimentServiceSpec, around: Surroundings
             {"type": "cpu", "metricType": "Utilization", "metadata": {"value": str(scaling.target_cpu)}}
         )
     if scaling.target_active_requests_per_pod:
-        options = {
-            "serverAddress": scaling.prometheus_address,
-            "query": f"sum({series(owner, ACTIVE_REQUESTS)})",
-            "threshold": str(scaling.target_active_requests_per_pod),
-            "ignoreNullValues": "false",  # pods that Prometheus lost are not idle
-        }
-        triggers.append({"type": "prometheus", "metricType": "AverageValue", "metadata": options})
+        active = f"sum({series(owner, ACTIVE_REQUESTS)})"
+        # Pods that Prometheus lost are not idle; where there may be none, the two look the same.
+        lost = {"ignoreNullValues": str(scaling.min_replicas == 0).lower()}
+        triggers.append(_prometheus(scaling, active, scaling.target_active_requests_per_pod, lost))
+    asleep: dict[str, Any] = {}
+    if scaling.activation_query:
+        # 0 or 1, so that it never asks for a second pod.
+        triggers.append(_prometheus(scaling, asked(owner, scaling.activation_query), 1, {}))
+        idle = scaling.scale_down.stabilization_window_seconds
+        asleep = {"cooldownPeriod": idle, "initialCooldownPeriod": idle}
     behavior = {"scaleDown": scale_down(scaling.scale_down, tolerance=False)}  # KEDA's schema has none
     return {
         "apiVersion": "keda.sh/v1alpha1",
@@ -36,8 +40,15 @@ def scaled_object(owner: Owner, spec: SentimentServiceSpec, around: Surroundings
             "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": owner.name},
             "minReplicaCount": scaling.min_replicas,
             "maxReplicaCount": scaling.max_replicas,
+            **asleep,
             "pollingInterval": 15,
             "triggers": triggers,
             "advanced": {"horizontalPodAutoscalerConfig": {"behavior": behavior}},
         },
     }
+
+
+def _prometheus(scaling: Autoscaling, query: str, threshold: int, more: dict[str, str]) -> dict[str, Any]:
+    """A trigger that asks for a pod for each `threshold` of a query's value, and is active above 0."""
+    options = {"serverAddress": scaling.prometheus_address, "query": query, "threshold": str(threshold)}
+    return {"type": "prometheus", "metricType": "AverageValue", "metadata": {**options, **more}}

@@ -93,6 +93,16 @@ class Autoscaling(Strict):
             "address, "
             "or set targetActiveRequestsPerPod to 0",
         ),
+        (
+            "self.minReplicas > 0 || (self.type == 'KEDA' && has(self.activationQuery) && "
+            "has(self.prometheusAddress))",
+            "spec.autoscaling.minReplicas 0: pods that are not there measure nothing; set type to KEDA and "
+            "give activationQuery and prometheusAddress, or set minReplicas to 1 or more",
+        ),
+        (
+            "self.minReplicas == 0 || !has(self.activationQuery)",
+            "spec.autoscaling.activationQuery starts the first pod: set minReplicas to 0, or remove it",
+        ),
     )
 
     type: Literal["None", "HPA", "KEDA", "External"] = Field(
@@ -101,7 +111,12 @@ class Autoscaling(Strict):
         "ScaledObject "
         "is made. External: something else scales the Deployment, and the operator leaves its number alone.",
     )
-    min_replicas: int = Field(2, ge=1, le=1000, description="Never fewer pods than this.")
+    min_replicas: int = Field(
+        2,
+        ge=0,
+        le=1000,
+        description="Never fewer pods than this. With KEDA and an activationQuery it may be 0.",
+    )
     max_replicas: int = Field(10, ge=1, le=1000, description="Never more pods than this.")
     target_cpu: CPUPercent = Field(
         70, description="Mean CPU use, as a percentage of the request, to keep to; 0 does not scale by CPU."
@@ -122,4 +137,11 @@ class Autoscaling(Strict):
         max_length=512,
         pattern=r"^https?://\S+$",
         description="Where KEDA asks Prometheus, such as http://prometheus.monitoring:9090.",
+    )
+    activation_query: str | None = Field(
+        None,
+        min_length=1,
+        max_length=1024,
+        description="With minReplicas 0: PromQL whose sum is above 0 while somebody wants an answer, by what "
+        "sees requests while there is no pod, such as an ingress controller.",
     )
