@@ -89,7 +89,8 @@ def _begin(model, source, vocabulary) -> None:  # type: ignore[no-untyped-def]
         embeddings = model.bert.embeddings
         words = torch.tensor(source.tensors["emb.word"]).view(-1, source.hidden)
         embeddings.word_embeddings.weight.copy_(words[list(vocabulary.kept)][list(vocabulary.rows)])
-        copy(embeddings.token_type_embeddings.weight[0], "emb.type")
+        types = torch.tensor(source.tensors["emb.type"]).view(-1, source.hidden)
+        embeddings.token_type_embeddings.weight.copy_(types[:1])
         copy(embeddings.position_embeddings.weight, "emb.pos")
         copy(embeddings.LayerNorm.weight, "emb.ln.w")
         copy(embeddings.LayerNorm.bias, "emb.ln.b")
