@@ -23,7 +23,7 @@ demo-down: ## end the demo and remove its cluster
 	@$(RUN) python -m e2e.demo down
 
 test: lint ## everything: lint, types, unit, API server, real cluster
-	$(RUN) pytest -q -n 3 --dist loadgroup --no-loadscope-reorder -m "not torch and not models and not release"
+	$(RUN) pytest -q -n 2 --dist loadgroup --no-loadscope-reorder -m "not torch and not models and not release"
 
 test-unit: ## no cluster, under a minute
 	$(RUN) pytest -q -m "$(UNIT)"

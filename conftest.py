@@ -1,4 +1,4 @@
-"""What may run beside what: `make test` has three workers, for two cores: on a real node tests mostly wait.
+"""What may run beside what: `make test` has two workers.
 
 Tests that share a cluster, an API server or a browser stay together; others go by file. The longest come
 first, so that none is left alone at the end.

@@ -86,10 +86,12 @@ def test_an_evicted_preparation_is_told_and_goes_on(cluster: Cluster, namespace:
 
     # The kubelet looks once a minute.
     wait_for("another pod", lambda: set(running()) - {first}, 180)
-    wait_for("the cause", lambda: "Evicted: " in ready(cluster, namespace)["message"])
-    told = ready(cluster, namespace)
-    assert told["reason"] == "Preparing"
-    assert "ephemeral local storage usage exceeds the total limit of containers 20Mi" in told["message"]
-    assert "spec.job.resources.limits" in told["message"]
+
+    # `Retrying` until the new pod is seen.
+    wait_for("it to go on", lambda: ready(cluster, namespace)["reason"] == "Preparing")
+    told = ready(cluster, namespace)["message"]
+    assert "Evicted: " in told
+    assert "ephemeral local storage usage exceeds the total limit of containers 20Mi" in told
+    assert "spec.job.resources.limits" in told
     cluster.kubectl("-n", namespace, "delete", "pod", "hold")
     wait_for("package", lambda: ready(cluster, namespace).get("reason") == "Prepared", 90)
