@@ -87,10 +87,12 @@ def test_an_evicted_preparation_is_told_and_goes_on(cluster: Cluster, namespace:
     # The kubelet looks once a minute.
     wait_for("another pod", lambda: set(running()) - {first}, 180)
 
-    # `Retrying` until the new pod is seen.
-    wait_for("it to go on", lambda: ready(cluster, namespace)["reason"] == "Preparing")
+    def goes_on() -> bool:
+        found = ready(cluster, namespace)  # `Retrying` until the new pod is seen
+        return found["reason"] == "Preparing" and "Evicted: " in found["message"]
+
+    wait_for("the cause, while it goes on", goes_on)
     told = ready(cluster, namespace)["message"]
-    assert "Evicted: " in told
     assert "ephemeral local storage usage exceeds the total limit of containers 20Mi" in told
     assert "spec.job.resources.limits" in told
     cluster.kubectl("-n", namespace, "delete", "pod", "hold")
