@@ -147,7 +147,12 @@ def test_slow_readers_are_cut_off(server: Running, connect: Callable[..., socket
     for one in slow:
         with suppress(ConnectionError):
             one.sendall(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
-    no_connections_left(server)
+    ports = {one.getsockname()[1] for one in slow}
+
+    def open_ones() -> set[int]:
+        return ports & {one.raddr.port for one in server.parent.net_connections("tcp") if one.raddr}
+
+    wait_for("all of them to be ended", lambda: not open_ones())
     # The server's kernel offers what it still held at growing distances, up to two minutes (TCP_RTO_MAX).
     for one in slow:
         one.settimeout(150)
