@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -108,12 +109,14 @@ def test_a_run_that_comes_while_a_dead_engine_is_being_buried_is_told_so(
         monkeypatch.setattr(EngineProcess, "_reap", slowly)
         os.kill(engine.pid, signal.SIGKILL)
         await dead.wait()
-        runs = []
-        for _ in range(2):  # the first one's write fails, the second one may not write
-            runs.append(asyncio.create_task(engine.run([(1, 2, 3)], 8, 5.0)))
-            await asyncio.sleep(0.01)
+        first = asyncio.create_task(engine.run([(1, 2, 3)], 8, 5.0))
+        assert engine._writer
+        with suppress(ConnectionError):
+            await engine._writer.wait_closed()  # for its write fails
+        second = asyncio.create_task(engine.run([(1, 2, 3)], 8, 5.0))
+        await asyncio.sleep(0)  # it may not write
         gone.set()
-        for run in runs:
+        for run in (first, second):
             with pytest.raises(EngineFailedError, match="SIGKILL"):
                 await run
         await engine.stop()
