@@ -64,7 +64,7 @@ campaign: ## the long fault campaign: every fault at every write, against a real
 lint: ## ruff, mypy --strict, import layers
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
-	$(RUN) mypy
+	$(RUN) mypy --cache-dir $(CACHE)/mypy
 	$(RUN) lint-imports
 
 docs: ## the documentation as a site in build/site, with strict links
