@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import math
 import signal
@@ -9,7 +10,6 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
-from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -45,6 +45,20 @@ class _Server(uvicorn.Server):
             timeout_graceful_shutdown=round(settings.request_timeout_seconds) + 1,
         )
         super().__init__(config)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Who waits in a listening socket when it is closed would be reset: they are served as the last."""
+        waiting = [connection for listener in sockets or [] for connection in _waiting(listener)]
+        for server in self.servers:
+            server.close()
+        for connection in waiting:
+            await asyncio.get_running_loop().connect_accepted_socket(self._protocol, connection)
+        await super().shutdown(sockets)
+
+    def _protocol(self) -> asyncio.Protocol:
+        return connections.GuardedConnection(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
 
     def _fail(self, error: BaseException) -> None:
         logs.log_error("", type(error).__name__, str(error), {"while": "starting"}, exception=error)
@@ -179,7 +193,17 @@ def _serve_with_workers(settings: Settings, listener: socket.socket) -> int:
     from sentiment_service.workers.parent import Parent
 
     server = WorkerServer(settings)
-    return Parent(settings, partial(server.work, listener)).run(server.prepare)
+    return Parent(settings, server.work, listener).run(server.prepare)
+
+
+def _waiting(listener: socket.socket) -> list[socket.socket]:
+    """The connections that nobody has accepted yet."""
+    listener.setblocking(False)
+    found = []
+    with contextlib.suppress(OSError):  # none is left
+        while True:
+            found.append(listener.accept()[0])
+    return found
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import socket
@@ -26,7 +27,7 @@ from sentiment_service.engine.runtime import Runtime
 from sentiment_service.engine.scheduler import Scheduler
 from sentiment_service.settings import Settings
 
-from tests.service.running import Load, Running, is_engine, running, wait_for
+from tests.service.running import ANALYZE, Load, Running, is_engine, running, wait_for
 from tests.service.tiny_model import write_package
 
 
@@ -217,6 +218,26 @@ def test_sigterm_under_load_loses_nothing(package: Path, tmp_path: Path, workers
         assert not load.errors
         assert set(load.statuses) == {200}
         assert service.terminate() == 0
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_whoever_comes_while_it_ends_is_refused_at_once(package: Path, tmp_path: Path, workers: int) -> None:
+    """Not left in a listening socket that nobody asks any more: a proxy tries the next instance."""
+    with running(package, tmp_path, workers=workers, drain_seconds=0, warm_up=True) as service:
+        wait_for("ready", service.ready)
+        address = (service.http.base_url.host, service.http.base_url.port)
+        head = f"POST {ANALYZE} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        with socket.create_connection(address, timeout=20) as slow:
+            slow.sendall(f"{head}Content-Length: 15\r\n\r\n{{".encode())  # it is waited for
+            os.kill(service.parent.pid, signal.SIGTERM)
+            wait_for("a closed door", lambda: _refused(address))
+            slow.sendall(b'"text": "\xe5\xa5\xbd"}')
+            assert slow.recv(1 << 16).startswith(b"HTTP/1.1 200 ")
+
+
+def _refused(address: tuple[str, int]) -> bool:
+    with socket.socket() as caller:
+        return caller.connect_ex(address) == errno.ECONNREFUSED
 
 
 @pytest.mark.parametrize("workers", [1, 2])

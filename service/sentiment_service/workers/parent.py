@@ -24,8 +24,8 @@ _PING_EVERY_SECONDS = 1.0
 _SILENT_SECONDS = 5.0
 _START_SECONDS = 60.0
 
-# Serves on the worker's end of a channel until it is told to stop; returns the exit code.
-Serve = Callable[[socket.socket, Status], int]
+# Serves a listening socket until it is told so on the worker's end of a channel; returns the exit code.
+Serve = Callable[[socket.socket, socket.socket, Status], int]
 
 
 class _Slot:
@@ -48,9 +48,10 @@ class _Slot:
 class Parent:
     """Forks from plain code between two runs of its event loop, never from inside it."""
 
-    def __init__(self, settings: Settings, serve: Serve) -> None:
+    def __init__(self, settings: Settings, serve: Serve, listener: socket.socket) -> None:
         self._settings = settings
         self._serve = serve
+        self._listener = listener
         self._slots: list[_Slot] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._warm = False
@@ -112,7 +113,7 @@ class Parent:
             for sock in others:
                 if sock.fileno() >= 0:  # else its worker has just ended, too
                     os.close(sock.fileno())
-            code = self._serve(theirs, self._scheduler.status)
+            code = self._serve(self._listener, theirs, self._scheduler.status)
         except BaseException as error:  # it must end here: above is the parent's own stack
             log_error("", "worker_failed", str(error), {"pid": os.getpid()}, exception=error)
         finally:
@@ -199,6 +200,7 @@ class Parent:
         self._dead.clear()
         if not self._stop.is_set():
             return True
+        self._listener.close()  # else who comes now would wait for nobody
         for slot in list(self._slots):
             await self._end(slot)
         await asyncio.gather(*self._tasks)
