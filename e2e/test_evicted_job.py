@@ -84,8 +84,7 @@ def test_an_evicted_preparation_is_told_and_goes_on(cluster: Cluster, namespace:
     fill = "open('/tmp/full', 'wb').write(bytes(40 << 20))"
     cluster.kubectl("-n", namespace, "exec", first, "-c", "prepare", "--", "/app/bin/python", "-c", fill)
 
-    # The kubelet looks once a minute.
-    wait_for("another pod", lambda: set(running()) - {first}, 180)
+    wait_for("another pod", lambda: set(running()) - {first}, 120)
 
     def goes_on() -> bool:
         found = ready(cluster, namespace)  # `Retrying` until the new pod is seen

@@ -115,6 +115,7 @@ def kubelet_config(node: Node) -> dict[str, object]:
         "tlsPrivateKeyFile": str(pki / "apiserver.key"),
         "resolvConf": "",
         "syncFrequency": "10s",  # how late pods see a changed Secret or ConfigMap
+        "volumeStatsAggPeriod": "10s",  # how late a pod that fills its emptyDir is evicted
         "evictionHard": {"memory.available": "100Mi", "nodefs.available": "1%", "imagefs.available": "1%"},
         # Nothing pulls images here, so nothing may collect them.
         "imageGCHighThresholdPercent": 100,

@@ -20,8 +20,8 @@ import pytest
 import uvloop
 from sentiment_service.engine import memory
 from sentiment_service.engine.decide import Prediction, Sentiment
-from sentiment_service.engine.lifecycle import PATIENCE_SECONDS
 from sentiment_service.engine.package import ModelPackage
+from sentiment_service.engine.patience import PATIENCE_SECONDS
 from sentiment_service.engine.process import EngineFailedError, EngineProcess, Order
 from sentiment_service.engine.runtime import Runtime
 from sentiment_service.engine.scheduler import Scheduler

@@ -5,19 +5,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from enum import StrEnum
 
 from sentiment_service.engine.batcher import ClosedError
+from sentiment_service.engine.patience import Patience
 from sentiment_service.engine.process import EngineProcess
 
 _FIRST_RETRY_SECONDS = 1.0
 _LAST_RETRY_SECONDS = 10.0
 # An engine that lived shorter than this was no success.
 _YOUNG_SECONDS = 5.0
-PATIENCE_SECONDS = 8.0
-"""How long requests wait for what was there and should be again, before they are refused: as long as it
-takes until nobody sends more (two failed readiness probes, 3 s apart, and the news of it)."""
 
 # Starts an engine; the argument is what to call with the reason when it ends unasked.
 Start = Callable[[Callable[[str], None]], Awaitable[EngineProcess]]
@@ -52,7 +49,7 @@ class Lifecycle:
         self._engine: EngineProcess | None = None
         self._load: asyncio.Task[EngineProcess] | None = None
         self._since = 0.0
-        self._patient_until = 0.0
+        self._patience = Patience()
         self._turn = asyncio.Event()
         self._users = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -86,13 +83,9 @@ class Lifecycle:
                     # Shielded: one caller that gives up must not end the load the others wait for.
                     return await asyncio.shield(self._ensure())
                 except ModelUnavailableError:
-                    if self._patience() <= 0:
+                    if not self._patience.left:
                         raise
-            elif (patience := self._patience()) > 0:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(patience):
-                        await self._turn.wait()
-            else:
+            elif not await self._patience.wait(self._turn):
                 raise ModelUnavailableError(self.reason)
         return self._engine
 
@@ -182,13 +175,9 @@ class Lifecycle:
         if engine is not None:
             await engine.stop()
 
-    def _patience(self) -> float:
-        """Seconds that are left of it."""
-        return self._patient_until - time.monotonic()
-
     def _fail(self, reason: str) -> None:
         if self._since and not self.reason:  # all was well until now
-            self._patient_until = time.monotonic() + PATIENCE_SECONDS
+            self._patience.begin()
         self._set(State.FAILED, reason)
 
     def _set(self, state: State, reason: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,8 +15,9 @@ from sentiment_service.engine import memory
 from sentiment_service.engine.batcher import Answers
 from sentiment_service.engine.child import trim
 from sentiment_service.engine.frames import Ids
-from sentiment_service.engine.lifecycle import PATIENCE_SECONDS, ModelUnavailableError, State
+from sentiment_service.engine.lifecycle import ModelUnavailableError, State
 from sentiment_service.engine.memory import Action
+from sentiment_service.engine.patience import Patience
 from sentiment_service.engine.process import EngineProcess
 from sentiment_service.engine.served import ModelStatus, ServedModel
 from sentiment_service.logs import log_event
@@ -106,7 +106,7 @@ class Scheduler:
         self._on_status = on_status
         self._limit = memory.soft_limit(settings.memory_soft_limit_bytes)
         self._low_memory = self._trimmed = False
-        self._out_since = 0.0
+        self._patience = Patience()
         self._eased = asyncio.Event()
         self._held = 0
         self._watch: asyncio.Task[None] | None = None
@@ -182,15 +182,12 @@ class Scheduler:
         comes meanwhile waits, where it takes little room."""
         if not self._low_memory:
             return
-        patience = self._out_since + PATIENCE_SECONDS - time.monotonic()
-        if patience <= 0 or self._held >= self._settings.queue_limit:
+        if self._held >= self._settings.queue_limit:
             raise ModelUnavailableError(self.status.reason)
         self._held += 1
         try:
-            async with asyncio.timeout(patience):
-                await self._eased.wait()
-        except TimeoutError:
-            raise ModelUnavailableError(self.status.reason) from None
+            if not await self._patience.wait(self._eased):
+                raise ModelUnavailableError(self.status.reason)
         finally:
             self._held -= 1
 
@@ -254,7 +251,7 @@ class Scheduler:
         """Out of readiness, or back."""
         self._low_memory = out
         if out:
-            self._out_since = time.monotonic()
+            self._patience.begin()
             self._eased.clear()
         else:
             self._eased.set()
