@@ -235,7 +235,7 @@ def test_whoever_comes_while_it_ends_is_refused_at_once(package: Path, tmp_path:
             assert slow.recv(1 << 16).startswith(b"HTTP/1.1 200 ")
 
 
-def _refused(address: tuple[str, int]) -> bool:
+def _refused(address: tuple[str, int | None]) -> bool:
     with socket.socket() as caller:
         return caller.connect_ex(address) == errno.ECONNREFUSED
 
