@@ -79,8 +79,6 @@ def full_size(console: Console) -> dict[str, Any]:
 
 def trained(console: Console) -> dict[str, Any]:
     """A trained checkpoint at each precision, pruned or not, distilled or not."""
-    from sentiment_models.evaluation import bundled_unlabelled
-
     checkpoint = ensure_trained()
     attempts: dict[str, Any] = {}
     with Steps("pruning", 1 + 2 * len(LEVELS), console) as steps:
@@ -102,5 +100,4 @@ def trained(console: Console) -> dict[str, Any]:
         "fp32_accuracy": fp32["accuracy"],
         "fp32_interval": fp32["accuracy_interval"],
         "texts": fp32["texts"],
-        "unlabelled": len(bundled_unlabelled()),
     }

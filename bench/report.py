@@ -186,7 +186,7 @@ def pruning(results: Results) -> tuple[str, dict[str, str]]:
     note = (
         f"{results['texts']} held-out reviews; the whole model in fp32 is right in "
         f"{100 * results['fp32_accuracy']:.2f} % (95 %: {low:.1f} to {high:.1f} %). Distilled on the "
-        f"{results['unlabelled']} reviews of the training part, without their labels."
+        "reviews of the training part, without their labels."
     )
     chart = scatter("A trained checkpoint: speed and accuracy", points, "times fp32's speed", "accuracy, %")
     return "\n\n".join([note, *parts, "![pruning](benchmarks/pruning.svg)"]), {"pruning.svg": chart}
