@@ -87,8 +87,8 @@ audit: ## the libraries of the images against PyPI's list of vulnerabilities; ne
 	$(UV) export --frozen --quiet --no-dev --extra operator --extra service --extra otel --extra packages --no-emit-project -o build/audited.txt
 	$(UV) tool run pip-audit==2.10.1 --strict --disable-pip --require-hashes --progress-spinner off -r build/audited.txt
 
-release: ## what a release holds, into dist/: packages, images, chart, manifests, bills of materials, sums
-	@$(RUN) python -m e2e.release
+release: ## what a release holds, into dist/: packages, images, chart, manifests, bills of materials, sums (ARCH=amd64: no images for others)
+	@$(RUN) python -m e2e.release $(ARCH)
 
 version: ## make TO the version everywhere, and what is unreleased its changes (TO=0.2.0)
 	$(UV) version --frozen $(TO)

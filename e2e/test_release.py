@@ -13,6 +13,7 @@ import yaml
 
 from .ask import ask
 from .cluster import build, embedded, images
+from .cluster.emulation import OWN
 from .cluster.paths import ClusterPaths
 from .cluster.shell import run
 from .demo import OPERATOR_NAMESPACE, wait_ready
@@ -30,9 +31,9 @@ TEXT = "这款手机拍照效果真的很棒，电池续航也很给力！"
 
 @pytest.fixture(scope="module")
 def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with all that `make release` makes."""
+    """A folder with all that `make release` makes, but for other processors."""
     folder = tmp_path_factory.mktemp("dist")
-    release(folder)
+    release(folder, [OWN])
     return folder
 
 

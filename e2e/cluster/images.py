@@ -3,10 +3,13 @@
 import os
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..version import VERSION
+from .emulation import OWN, runnable
 from .paths import REPO, alone, cache_home, content_key
 from .progress import step
 from .shell import run
@@ -115,18 +118,25 @@ def _push(image: str, reference: str, archive: Path) -> None:
     part.rename(archive)
 
 
-def _ensure_base() -> None:
+def _suffix(architecture: str) -> str:
+    """Of the names in the cache; this machine's own images have the plain ones."""
+    return "" if architecture == OWN else f"-{architecture}"
+
+
+def _ensure_base(architecture: str = OWN) -> None:
     """Make the Debian base image once."""
+    suffix = _suffix(architecture)
     key = content_key(_SUITE, _BASE_PACKAGES)
-    mark = cache_home() / "buildah" / f"base-{key}"
+    mark = cache_home() / "buildah" / f"base{suffix}-{key}"
     if mark.exists():
         return
-    with step("making the Debian base image"):
-        root = cache_home() / "base-rootfs"
+    with step(f"making the Debian base image for {architecture}"):
+        root = cache_home() / f"base-rootfs{suffix}"
         shutil.rmtree(root, ignore_errors=True)
+        kind = [f"--arch={architecture}", "--variant=minbase", f"--include={_BASE_PACKAGES}"]
         try:
             run(
-                ["debootstrap", "--variant=minbase", f"--include={_BASE_PACKAGES}", _SUITE, root],
+                ["debootstrap", *kind, _SUITE, root],
                 what="debootstrap",
                 env=os.environ | {"PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin"},
             )
@@ -139,8 +149,9 @@ def _ensure_base() -> None:
             ):
                 shutil.rmtree(root / waste, ignore_errors=True)
             container = buildah("from", "scratch", what="buildah from").strip()
+            buildah("config", f"--arch={architecture}", container, what="buildah config")
             buildah("add", container, root, "/", what="buildah add")
-            buildah("commit", "--rm", container, BASE, what="buildah commit")
+            buildah("commit", "--rm", container, BASE + suffix, what="buildah commit")
         finally:
             shutil.rmtree(root, ignore_errors=True)
         mark.touch()
@@ -183,34 +194,37 @@ def build_addon_images(binaries: Path) -> list[Path]:
         return [base, *(_static_image(name, binaries / name) for name in names)]
 
 
-def build_images(wanted: tuple[Image, ...]) -> list[Path]:
+def build_images(wanted: tuple[Image, ...], architecture: str = OWN) -> list[Path]:
     """Build images from their Dockerfiles, when their content changed; the archives."""
-    with alone("images"):
-        _ensure_base()
-        return [_build_image(image) for image in wanted]
+    with alone(f"images{_suffix(architecture)}"), runnable(architecture):
+        _ensure_base(architecture)
+        return [_build_image(image, architecture) for image in wanted]
 
 
-def _build_image(image: Image) -> Path:
-    archive = archive_of(image.name, image.key())
+def _build_image(image: Image, architecture: str) -> Path:
+    name, reference = (f"{one}{_suffix(architecture)}" for one in (image.name, image.reference))
+    archive = archive_of(name, image.key())
     if not archive.exists():
-        with step(f"building image {image.name}"):
-            bud(image, image.reference)
-            _push(image.reference, image.reference, archive)
+        with step(f"building image {name}"):
+            bud(image, reference, architecture=architecture)
+            _push(reference, reference, archive)
     return archive
 
 
-def bud(image: Image, reference: str, *options: str) -> str:
+def bud(image: Image, reference: str, *options: str, architecture: str = OWN) -> str:
     """Build an image from its Dockerfile on the base; its digest."""
     bundle = Path("/etc/ssl/certs/ca-certificates.crt")
     volume = ["-v", f"{bundle}:{bundle}:ro"] if bundle.exists() else []
     # The same content has the same digest: one time for all, and Docker's own format would hold the names of
     # the containers that it was built in.
     same = ["--timestamp=0", "--format=oci", "--identity-label=false"]
-    given = [f"--build-arg={one}" for one in (f"BASE_IMAGE={BASE}", f"VERSION={VERSION}", *image.arguments)]
+    base = f"BASE_IMAGE={BASE}{_suffix(architecture)}"
+    given = [f"--build-arg={one}" for one in (base, f"VERSION={VERSION}", *image.arguments)]
     command = [
         "bud",
         "--layers",
         "--isolation=chroot",
+        f"--arch={architecture}",
         *same,
         *volume,
         *options,
@@ -221,3 +235,23 @@ def bud(image: Image, reference: str, *options: str) -> str:
     buildah(*command, "-t", reference, image.context, what=f"building image {image.name}")
     query = ["inspect", "--type=image", "--format={{.FromImageDigest}}", reference]
     return buildah(*query, what="buildah inspect").strip()
+
+
+@contextmanager
+def container(identity: str) -> Iterator[str]:
+    """A container of an image, for as long as it is looked at."""
+    name = buildah("from", identity, what="buildah from").strip()
+    try:
+        yield name
+    finally:
+        buildah("rm", name, what="buildah rm")
+
+
+def pulled(archive: Path) -> str:
+    """An archive's image by its id: the tag is whatever was built last, perhaps of another tree."""
+    return buildah("pull", "--quiet", f"docker-archive:{archive}", what="buildah pull").split()[-1]
+
+
+def mount(name: str) -> Path:
+    """Where the files of a container lie."""
+    return Path(buildah("mount", name, what="buildah mount").strip())

@@ -2,15 +2,14 @@
 
 import hashlib
 import os
-import platform
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 
 from ..cluster import build
-from ..cluster.images import PRODUCT, Image, build_images, buildah
+from ..cluster.images import PRODUCT, Image, build_images, buildah, container, mount, pulled
 from ..cluster.paths import REPO, alone
 from ..cluster.progress import step
 from ..cluster.shell import run
@@ -21,24 +20,17 @@ from .changelog import notes, open_points
 from .sbom import document
 
 SUMS = "SHA256SUMS"
-_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
-def architecture() -> str:
-    """Of the images that this machine makes, as OCI calls it."""
-    machine = platform.machine()
-    return _ARCHITECTURES.get(machine, machine)
-
-
-def release(dist: Path) -> list[Path]:
+def release(dist: Path, architectures: Iterable[str]) -> list[Path]:
     """Make all of it; the files, with their sums last. What lay in the folder before is removed."""
     shutil.rmtree(dist, ignore_errors=True)
     dist.mkdir(parents=True)
     made = datetime.fromtimestamp(int(_git("log", "-1", "--format=%ct")), UTC)
     _packages(dist, made)
     _manifests(dist)
-    for image in PRODUCT:
-        _image(image, dist, made)
+    for image, architecture in product(PRODUCT, architectures):
+        _image(image, architecture, dist, made)
     (dist / "NOTES.md").write_text(notes(_changelog(), VERSION) + "\n")
     files = sorted(dist.iterdir())
     sums = "".join(f"{_sha256(file)}  {file.name}\n" for file in files)
@@ -84,22 +76,13 @@ def _manifests(dist: Path) -> None:
         _git("archive", f"--output={dist / f'manifests-{VERSION}.tar.gz'}", "HEAD", "manifests")
 
 
-def _image(image: Image, dist: Path, made: datetime) -> None:
-    [archive] = build_images((image,))
-    with step(f"exporting image {image.name}"), alone("images"):
-        # By its id: the tag is whatever was built last, perhaps of another tree.
-        identity = buildah("pull", "--quiet", f"docker-archive:{archive}", what="buildah pull").split()[-1]
-        target = dist / f"image-{image.name}-{VERSION}-{architecture()}.tar"
-        buildah("push", identity, f"oci-archive:{target}:{image.reference}", what="exporting an image")
-        with _mounted(identity) as root:
-            bill = document(f"sentiment-{image.name}", VERSION, root, made)
-        (dist / f"sbom-{image.name}-{VERSION}.cdx.json").write_text(bill)
-
-
-@contextmanager
-def _mounted(identity: str) -> Iterator[Path]:
-    container = buildah("from", identity, what="buildah from").strip()
-    try:
-        yield Path(buildah("mount", container, what="buildah mount").strip())
-    finally:
-        buildah("rm", container, what="buildah rm")
+def _image(image: Image, architecture: str, dist: Path, made: datetime) -> None:
+    [archive] = build_images((image,), architecture)
+    name = f"{image.name}-{VERSION}-{architecture}"
+    with step(f"exporting image {name}"), alone("images"):
+        identity = pulled(archive)
+        target = f"oci-archive:{dist}/image-{name}.tar:{image.reference}"
+        buildah("push", identity, target, what="exporting an image")
+        with container(identity) as opened:
+            bill = document(f"sentiment-{image.name}", VERSION, mount(opened), made)
+        (dist / f"sbom-{name}.cdx.json").write_text(bill)
