@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from sentiment_service.engine import child
-from sentiment_service.engine.openvino_engine import OpenVinoEngine
+from sentiment_service.engine.openvino_engine import OpenVinoEngine, in_f32
 from sentiment_service.engine.package import Manifest, ModelPackage
 from sentiment_service.engine.protocol import ModelLoadError
 from sentiment_service.engine.torch_engine import TorchEngine
@@ -67,6 +67,20 @@ def test_the_package_says_what_it_is_computed_in(package: Path, fields: dict[str
     manifest = json.loads((package / "model.json").read_text())
     manifest.pop("precision", None)
     assert Manifest.model_validate({**manifest, **fields}).hint == hint
+
+
+@pytest.mark.parametrize(
+    ("wanted", "preferred", "told"),
+    [
+        ("f32", "bf16", True),
+        ("", "bf16", False),
+        ("bf16", "f32", False),
+        ("", "f16", True),
+        ("bf16", "f16", True),
+    ],
+)
+def test_no_cpu_computes_in_float16(wanted: str, preferred: str, told: bool) -> None:
+    assert in_f32(wanted, preferred) is told
 
 
 def test_an_engine_that_cannot_run_the_directory_says_so(package: Path, checkpoint: Path) -> None:
