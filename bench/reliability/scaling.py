@@ -141,6 +141,7 @@ def _pods(cluster: Cluster) -> dict[str, int]:
 
 
 def _active(cluster: Cluster) -> str:
-    """Whether the HPA has something to scale by."""
-    status = cluster.get("-n", NAMESPACE, "hpa", NAME).get("status", {})
-    return next((one["status"] for one in status.get("conditions", ()) if one["type"] == "ScalingActive"), "")
+    """Whether the HPA, which the operator may not have made yet, has something to scale by."""
+    found = cluster.get("-n", NAMESPACE, "hpa", f"--field-selector=metadata.name={NAME}")["items"]
+    conditions = [one for hpa in found for one in hpa.get("status", {}).get("conditions", ())]
+    return next((one["status"] for one in conditions if one["type"] == "ScalingActive"), "")
