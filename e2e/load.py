@@ -14,13 +14,16 @@ from .wait import wait_for
 
 # A new connection for each request, so that each one takes the Service's routes of that moment.
 _SCRIPT = """
-import http.client, json, sys, threading, time
+import http.client, itertools, json, sys, threading, time
 host, port, callers, pause, method = sys.argv[1], *map(int, sys.argv[2:4]), float(sys.argv[4]), sys.argv[5]
-text = "服务态度很好，解决问题很快"
-body = json.dumps({"text": text}).encode() if method == "POST" else None
-path = "/api/v1/sentiment/analyze" if body else "/health"
+sentences, numbers = int(sys.argv[6]), itertools.count()
+path = "/api/v1/sentiment/analyze" if method == "POST" else "/health"
 stop, saying = threading.Event(), threading.Lock()
+def text():
+    number = str(next(numbers)) if sentences > 1 else ""
+    return number + "服务态度很好，解决问题很快。" * sentences
 def one(begin):
+    body = json.dumps({"text": text()}).encode() if method == "POST" else None
     try:
         link = http.client.HTTPConnection(host, port, timeout=30)
         link.request(method, path, body, {"Content-Type": "application/json"})
@@ -82,24 +85,33 @@ def load(
     node: str | None = None,
     callers: int = 4,
     pause: float = 0.02,
+    sentences: int = 1,
 ) -> Iterator[Outcome]:
     """Requests from `callers` threads for as long as the block runs; the service must answer already.
 
     `host`: as pods of the namespace call it: the service's name, or an address. `pause`: seconds from an
-    answer to the next request of the same caller.
+    answer to the next request of the same caller. `sentences`: of each text; with more than one no text is
+    like another, so that each is worked on.
     """
     client_pod(cluster, namespace, node)
     pod = [*cluster.kubectl_start, "-n", namespace, "exec", "-i", "client", "--", "/app/bin/python"]
-    with asking(pod, host, 7860, callers=callers, pause=pause) as outcome:
+    with asking(pod, host, 7860, callers=callers, pause=pause, sentences=sentences) as outcome:
         yield outcome
 
 
 @contextmanager
 def asking(
-    python: Sequence[str], host: str, port: int, *, callers: int, pause: float, method: str = "POST"
+    python: Sequence[str],
+    host: str,
+    port: int,
+    *,
+    callers: int,
+    pause: float,
+    method: str = "POST",
+    sentences: int = 1,
 ) -> Iterator[Outcome]:
     """The same by a Python that is started so; texts to judge with POST, the service's health with GET."""
-    script = ["-c", _SCRIPT, host, str(port), str(callers), str(pause), method]
+    script = ["-c", _SCRIPT, host, str(port), str(callers), str(pause), method, str(sentences)]
     outcome = Outcome()
     with subprocess.Popen(
         [*python, *script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

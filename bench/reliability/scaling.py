@@ -30,6 +30,8 @@ SPEC: dict[str, Any] = {
     "monitoring": {"serviceMonitor": {"interval": "5s", "scrapeTimeout": "5s"}},
 }
 LITTLE, MUCH = 2, 32
+# Of each text: about 100 tokens, so that most of a request's time is spent at the service.
+_SENTENCES = 10
 _SILENT_SECONDS = 120
 
 
@@ -97,7 +99,7 @@ def _silent(cluster: Cluster) -> dict[str, Any]:
 
 @contextmanager
 def _load(cluster: Cluster, outcomes: list[Outcome], callers: int) -> Iterator[None]:
-    with load(cluster, NAMESPACE, NAME, callers=callers) as outcome:
+    with load(cluster, NAMESPACE, NAME, callers=callers, sentences=_SENTENCES) as outcome:
         outcomes.append(outcome)
         yield
 
