@@ -37,13 +37,16 @@ def healing(results: Results) -> tuple[str, dict[str, str]]:
             fault.how,
             "1" if row["service"] == ONE else "2",
             *_costs(fault, row),
+            f"{one['date'][:10]}, {one['load_before']}",
             f"`make reliability ONLY={fault.name}`",
         ]
         for fault in FAULTS
-        for row in results["faults"].get(fault.name, {"rows": []})["rows"]
+        if (one := results["faults"].get(fault.name))
+        for row in one["rows"]
     ]
     head = ["fault", "put in by", "pods", "first right answer after, s", "longest without one, s",
-            "lost, of requests", "callers got", "whole again after, s", "command"]  # fmt: skip
+            "lost, of requests", "callers got", "whole again after, s", "measured on, at a load of",
+            "command"]  # fmt: skip
     return table(head, rows), {}
 
 

@@ -56,7 +56,7 @@ def follow(cluster: Cluster) -> dict[str, Any]:
                 _hold(20)
                 with _load(cluster, outcomes, MUCH):
                     _hold(20)
-            wait_for("one pod again", lambda: _pods(cluster)["replicas"] == 1, 400)
+            wait_for("one pod again", lambda: samples[-1]["wanted"] == 1, 400)
     requests = [request for outcome in outcomes for request in outcome.requests]
     begin = samples[0]["at"]
     return {

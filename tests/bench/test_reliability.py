@@ -82,7 +82,7 @@ def test_tables_have_a_row_for_each_alert_and_service() -> None:
     text, _ = report.alerts({"alerts": dict.fromkeys(CAUSES, seen)})
     assert text.count("| 61 |") == text.count("| 3 of 4 |") == len(CAUSES) == 6
     cost = Cost(100, 1, 0.5, 0.25, {"503 engine_failed": 1})._asdict()
-    facts = {"date": "2026", "seconds": 1.0}
+    facts = {"date": "2026-11-25 17:33 UTC", "load_before": 26.9, "seconds": 1.0}
     faults = {
         fault.name: {**facts, "rows": [{"service": one, **cost, "whole": 2.0} for one in fault.services]}
         for fault in FAULTS
@@ -90,6 +90,7 @@ def test_tables_have_a_row_for_each_alert_and_service() -> None:
     text, _ = report.healing(report.by_section(faults)["healing"])
     assert text.count("1 of 100") == sum(len(fault.services) for fault in FAULTS)
     assert "503 engine_failed (1)" in text
+    assert "| 2026-11-25, 26.9 |" in text
     assert all(f"ONLY={fault.name}`" in text for fault in FAULTS)
     faults["oom"]["rows"] = [{"service": "one", "failed": "no such process"}]
     assert "**not measured**: no such process" in report.healing(report.by_section(faults)["healing"])[0]
