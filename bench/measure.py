@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sentiment_service.cli.doctor import processor
+from sentiment_service.processor import processor
 
 from bench.texts import reviews
 
@@ -72,7 +72,7 @@ def machine() -> dict[str, Any]:
     """What a reader needs to judge a figure. Of the processor also its vectors: virtual machines hide the
     model, and int8 with VNNI and without are two machines."""
     return {
-        "cpu": processor().says,
+        "cpu": str(processor()),
         "cores": len(os.sched_getaffinity(0)),
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9),
         "python": platform.python_version(),

@@ -24,14 +24,13 @@ from sentiment_service.engine.lifecycle import ModelUnavailableError
 from sentiment_service.engine.memory import cgroup_limit
 from sentiment_service.engine.package import ModelPackage
 from sentiment_service.engine.protocol import ModelLoadError
+from sentiment_service.processor import processor
 from sentiment_service.settings import Settings
 
 _MEGABYTE = 1 << 20
 # Libraries, tokeniser and HTTP of a service without its model; the model comes on top.
 _BASE_MEGABYTES = 200
 _SAMPLE = "这款手机拍照效果真的很棒，电池续航也很给力！"
-# What OpenVINO computes int8 with, the quickest first; without any it is several times slower.
-_VECTORS = ("amx_int8", "avx512_vnni", "avx_vnni", "avx512f", "avx2")
 
 
 class Verdict(Enum):
@@ -49,26 +48,17 @@ class Finding(NamedTuple):
     remedy: str = ""
 
 
-def processor(root: Path = Path("/")) -> Finding:
-    """Its name, and the instructions that matter."""
-    try:
-        lines = (root / "proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    facts = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    name = facts.get("model name", platform.processor() or platform.machine())
-    flags = facts.get("flags")
-    if flags is None:  # arm64 calls them otherwise, and all that OpenVINO runs on have what it needs
-        return Finding("processor", Verdict.GOOD, name)
-    found = [vector for vector in _VECTORS if vector in flags.split()]
-    if not found:
+def vectors(root: Path = Path("/")) -> Finding:
+    """The processor, and the instructions that matter."""
+    found = processor(root)
+    if found.vectors == ():
         return Finding(
             "processor",
             Verdict.SLOW,
-            f"{name}, without AVX2",
+            f"{found}, without AVX2",
             "answers take several times as long: let the virtual machine pass its host's CPU through",
         )
-    return Finding("processor", Verdict.GOOD, f"{name} ({', '.join(found)})")
+    return Finding("processor", Verdict.GOOD, str(found))
 
 
 def quota(root: Path = Path("/")) -> Finding:
@@ -191,7 +181,7 @@ def run(settings: Settings, show: Callable[[str], object] = print) -> int:
 def _findings(settings: Settings) -> Iterator[Finding]:
     system = f"{__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}"
     yield Finding("sentiment-service", Verdict.GOOD, f"{system}, {sys.executable}")
-    yield processor()
+    yield vectors()
     yield quota()
     models = [model(directory) for directory in settings.packages.values()]
     yield memory(sum(size for _, size in models))

@@ -62,7 +62,7 @@ def test_a_small_old_machine(tmp_path: Path) -> None:
         sys__fs__cgroup__small__cpu_DOT_max="50000 100000\n",
         sys__fs__cgroup__small__memory_DOT_max=f"{128 << 20}\n",
     )
-    old, half, little = doctor.processor(root), doctor.quota(root), doctor.memory(10 << 20, root)
+    old, half, little = doctor.vectors(root), doctor.quota(root), doctor.memory(10 << 20, root)
     assert (old.verdict, old.says) == (Verdict.SLOW, "Old CPU, without AVX2")
     assert (half.verdict, half.says.split(", ")[1]) == (Verdict.SLOW, "quota 0.5 CPUs")
     assert little.verdict is Verdict.BAD
@@ -72,4 +72,4 @@ def test_a_small_old_machine(tmp_path: Path) -> None:
 
 def test_a_processor_names_what_it_computes_with(tmp_path: Path) -> None:
     root = _machine(tmp_path, proc__cpuinfo="model name : New\nflags : avx2 amx_int8 avx512_vnni\n")
-    assert doctor.processor(root).says == "New (amx_int8, avx512_vnni, avx2)"
+    assert doctor.vectors(root).says == "New (amx_int8, avx512_vnni, avx2)"
