@@ -73,3 +73,10 @@ def test_a_small_old_machine(tmp_path: Path) -> None:
 def test_a_processor_names_what_it_computes_with(tmp_path: Path) -> None:
     root = _machine(tmp_path, proc__cpuinfo="model name : New\nflags : avx2 amx_int8 avx512_vnni\n")
     assert doctor.vectors(root).says == "New (amx_int8, avx512_vnni, avx2)"
+
+
+def test_a_processor_that_gains_nothing_from_int8_is_told(tmp_path: Path) -> None:
+    root = _machine(tmp_path, proc__cpuinfo="model name : Plain\nflags : fma avx2\n")
+    found = doctor.vectors(root)
+    assert (found.verdict, found.says) == (Verdict.SLOW, "Plain (avx2), without VNNI")
+    assert "no time" in found.remedy
