@@ -60,6 +60,8 @@ export interface paths {
          *     Each answer carries its row's id (without one: the line's number). A bad row fails alone. The last
          *     line is `{"summary": {"rows": …, "errors": …}}`; where it is missing, send the rows without an
          *     answer again. There is no total deadline and no limit on rows, only on silence and on each line.
+         *     Where Content-Length says at most MAX_BODY_BYTES, the first answer comes after the whole body, so it
+         *     can be sent without reading meanwhile; longer ones need a sender that reads, too.
          */
         post: operations["analyze_stream_api_v1_sentiment_analyze_stream_post"];
         delete?: never;

@@ -2,6 +2,10 @@
 
 Nothing is held but a few windows of rows: the next one is read only when an earlier one was answered and
 sent, so a slow engine slows the sender down, and a slow reader slows the engine down.
+
+Whoever says how long the body is (a file) seldom reads before all of it is sent, and nginx sends nothing more
+of a request that it could not get rid of once the answer has begun. Such a body is collected first, where
+there is room for it.
 """
 
 from __future__ import annotations
@@ -9,11 +13,13 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections import Counter
-from collections.abc import AsyncIterator
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from fastapi import APIRouter, Query, Request
+from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
@@ -32,6 +38,7 @@ ANALYZE_STREAM = "/api/v1/sentiment/analyze/stream"
 MEDIA_TYPE = "application/x-ndjson"
 _WINDOW = 64  # rows that are given to the engine together
 _AHEAD = 2  # windows that wait for the engine while an earlier one is sent
+_COLLECTED = 4  # bodies of the largest size that one process holds of all streams
 _ROW_SCHEMA = {
     "type": "object",
     "required": ["text"],
@@ -49,6 +56,23 @@ class Row(NamedTuple):
 
 class _HungUpError(Exception):
     """The caller closed the connection."""
+
+
+class _Room:
+    """Bytes that collected bodies may take together."""
+
+    def __init__(self, left: int) -> None:
+        self._left = left
+
+    @contextmanager
+    def reserved(self, size: int) -> Iterator[bool]:
+        """Whether there is room for `size` bytes; it is kept until the end."""
+        size = size if size <= self._left else 0
+        self._left -= size
+        try:
+            yield size > 0
+        finally:
+            self._left += size
 
 
 def parse_row(line: bytes, number: int, max_length: int) -> Row:
@@ -131,8 +155,9 @@ class _Answer(Response):
 
     media_type = MEDIA_TYPE
 
-    def __init__(self, service: Service, model: str, request_id: str) -> None:
+    def __init__(self, service: Service, room: _Room, model: str, request_id: str) -> None:
         self._service = service
+        self._room = room
         self._model = model
         self._request_id = request_id
         self._counts: Counter[str] = Counter()
@@ -140,6 +165,28 @@ class _Answer(Response):
         self.background = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._room.reserved(_told_length(scope, self._service.settings.max_body_bytes)) as fits:
+            try:
+                if fits:
+                    receive = await self._collected(receive)
+            except _HungUpError:
+                return
+            await self._stream(scope, receive, send)
+
+    async def _collected(self, receive: Receive) -> Receive:
+        """What is received from now on, once the whole body is there."""
+        messages = deque([await self._patient(receive())])
+        while messages[-1].get("more_body", False):
+            messages.append(await self._patient(receive()))
+        if messages[-1]["type"] == "http.disconnect":
+            raise _HungUpError
+
+        async def again() -> Message:
+            return messages.popleft() if messages else await receive()
+
+        return again
+
+    async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
         begin = time.perf_counter()
         inbox: asyncio.Queue[Message] = asyncio.Queue(1)
         windows: asyncio.Queue[asyncio.Task[list[bytes]] | None] = asyncio.Queue(_AHEAD)
@@ -180,14 +227,9 @@ class _Answer(Response):
         self, inbox: asyncio.Queue[Message], windows: asyncio.Queue[asyncio.Task[list[bytes]] | None]
     ) -> None:
         settings = self._service.settings
-        limit = settings.request_timeout_seconds
 
         async def patient() -> Message:
-            try:
-                async with asyncio.timeout(limit):
-                    return await inbox.get()
-            except TimeoutError:
-                raise ApiError(408, "request_timeout", f"nothing arrived for {limit:g} s") from None
+            return await self._patient(inbox.get())
 
         try:
             async for rows in read_windows(
@@ -200,6 +242,14 @@ class _Answer(Response):
             await windows.put(asyncio.create_task(_fail(error)))
         else:
             await windows.put(None)
+
+    async def _patient(self, message: Awaitable[Message]) -> Message:
+        limit = self._service.settings.request_timeout_seconds
+        try:
+            async with asyncio.timeout(limit):
+                return await message
+        except TimeoutError:
+            raise ApiError(408, "request_timeout", f"nothing arrived for {limit:g} s") from None
 
     async def _answer(self, rows: list[Row]) -> list[bytes]:
         good = [row.text for row in rows if row.problem is None]
@@ -244,6 +294,12 @@ class _Answer(Response):
             items=self._counts.total(),
             sentiments=self._counts,
         )
+
+
+def _told_length(scope: Scope, most: int) -> int:
+    """The bytes of a body whose length is said, 0 where it isn't, or is more than `most`."""
+    length = Headers(scope=scope).get("content-length", "")
+    return int(length) if length.isdecimal() and len(length) < 20 and int(length) <= most else 0
 
 
 async def _watch(receive: Receive, inbox: asyncio.Queue[Message]) -> None:
@@ -292,6 +348,7 @@ _START = {
 
 def router(service: Service) -> APIRouter:
     routes = APIRouter(tags=["sentiment"])
+    room = _Room(_COLLECTED * service.settings.max_body_bytes)
 
     @routes.post(
         ANALYZE_STREAM,
@@ -315,8 +372,10 @@ def router(service: Service) -> APIRouter:
         Each answer carries its row's id (without one: the line's number). A bad row fails alone. The last
         line is `{"summary": {"rows": …, "errors": …}}`; where it is missing, send the rows without an
         answer again. There is no total deadline and no limit on rows, only on silence and on each line.
+        Where Content-Length says at most MAX_BODY_BYTES, the first answer comes after the whole body, so it
+        can be sent without reading meanwhile; longer ones need a sender that reads, too.
         """
         request.state.model = found = service.models.find(model)
-        return _Answer(service, found, request.state.request_id)
+        return _Answer(service, room, found, request.state.request_id)
 
     return routes
