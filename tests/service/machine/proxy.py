@@ -7,12 +7,13 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 from sentiment_service.machine.render import Site, nginx
 
 from e2e.cluster.debian import unpacked
-from tests.service.running import wait_for
+from tests.service.running import Running, wait_for
 
 # What Debian's nginx.conf says around conf.d/, in a folder of its own.
 _MAIN = """
@@ -49,6 +50,19 @@ def free_ports(count: int, *, consecutive: bool = False) -> list[int]:
             except (OSError, OverflowError):
                 continue
             return ports
+
+
+def port_of(service: Running) -> int:
+    """Where it listens."""
+    return service.http.base_url.port or 0
+
+
+def site_of(services: list[Running], **changes: Any) -> Site:
+    """What nginx serves in front of them; so many requests that no rate is met."""
+    upstreams = tuple(f"127.0.0.1:{port_of(service)}" for service in services)
+    http, https = free_ports(2)
+    given: dict[str, Any] = {"rate": 10_000, **changes}
+    return Site(upstreams=upstreams, http_port=http, https_port=https, **given)
 
 
 def command(folder: Path, site: Site) -> list[str]:

@@ -2,48 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import socket
 import ssl
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import trustme
-from sentiment_service.machine.render import Site
 
-from tests.service.machine.proxy import free_ports, proxied, unread
+from tests.service.machine.proxy import port_of, proxied, site_of, unread
+from tests.service.machine.streams import streaming
 from tests.service.running import ANALYZE, Running, running, wait_for
 
-STREAM = "/api/v1/sentiment/analyze/stream"
 Ask = Callable[[], httpx.Response]
-
-
-@pytest.fixture(scope="module")
-def three(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Running]]:
-    with ExitStack() as stack:
-        services = [
-            stack.enter_context(running(package, tmp_path_factory.mktemp(name), warm_up=True))
-            for name in ("first", "second", "third")
-        ]
-        for service in services:
-            wait_for("readiness", service.ready)
-        yield services
-
-
-def _port(service: Running) -> int:
-    return service.http.base_url.port or 0
-
-
-def _site(services: list[Running], **changes: Any) -> Site:
-    upstreams = tuple(f"127.0.0.1:{_port(service)}" for service in services)
-    http, https = free_ports(2)
-    given: dict[str, Any] = {"rate": 10_000, **changes}
-    return Site(upstreams=upstreams, http_port=http, https_port=https, **given)
 
 
 @contextmanager
@@ -54,22 +28,7 @@ def _client(port: int) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def client(three: list[Running], tmp_path: Path) -> Iterator[httpx.Client]:
-    with proxied(tmp_path / "nginx", _site(three)) as port, _client(port) as client:
-        yield client
-
-
-@contextmanager
-def _stream(port: int) -> Iterator[socket.socket]:
-    """A stream whose first row is answered while its second one is not even sent."""
-    head = f"POST {STREAM} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
-    row = json.dumps({"id": "one", "text": "好"}).encode() + b"\n"
-    with socket.create_connection(("127.0.0.1", port), timeout=30) as client:
-        client.sendall(head + b"%x\r\n" % len(row) + row + b"\r\n")
-        received = b""
-        while b'"id":"one"' not in received.replace(b": ", b":"):
-            piece = client.recv(65536)
-            assert piece, received
-            received += piece
+    with proxied(tmp_path / "nginx", site_of(three)) as port, _client(port) as client:
         yield client
 
 
@@ -82,7 +41,7 @@ def test_requests_are_spread_and_go_where_the_least_is_in_work(
     assert all(service.requests() > count for service, count in zip(three, before, strict=True))
 
     port = client.base_url.port or 0
-    with _stream(port), _stream(port):
+    with streaming(port), streaming(port):
         before = [service.requests() for service in three]
         for _ in range(6):
             client.post(ANALYZE, json={"text": "好"})
@@ -111,7 +70,7 @@ def test_what_the_caller_sees(client: httpx.Client) -> None:
 
 
 def test_the_rate_of_one_client_is_limited(three: list[Running], tmp_path: Path) -> None:
-    with proxied(tmp_path / "nginx", _site(three, rate=1)) as port, _client(port) as client:
+    with proxied(tmp_path / "nginx", site_of(three, rate=1)) as port, _client(port) as client:
         answers = [client.post(ANALYZE, json={"text": "好"}) for _ in range(8)]
         assert client.get("/livez").status_code == 200
     assert answers[0].status_code == 200
@@ -128,7 +87,7 @@ def test_https_and_the_way_to_it(three: list[Running], tmp_path: Path) -> None:
     key.write_bytes(issued.private_key_pem.bytes())
     trusted = tmp_path / "ca.crt"
     authority.cert_pem.write_to_path(str(trusted))
-    site = _site(three, certificate=(str(certificate), str(key)))
+    site = site_of(three, certificate=(str(certificate), str(key)))
     with (
         proxied(tmp_path / "nginx", site) as port,
         httpx.Client(verify=ssl.create_default_context(cafile=str(trusted)), timeout=30) as client,
@@ -147,7 +106,7 @@ def _hung(
     folder.mkdir()
     with running(package, folder, warm_up=True) as hung:
         wait_for("readiness", hung.ready)
-        with proxied(folder / "nginx", _site([hung, other], **changes)) as port, _client(port) as client:
+        with proxied(folder / "nginx", site_of([hung, other], **changes)) as port, _client(port) as client:
             hung.parent.suspend()
             yield hung, client
 
@@ -163,7 +122,7 @@ def _caught(hung: Running, pool: ThreadPoolExecutor, ask: Ask) -> Future[httpx.R
 
 def _asked(hung: Running, pool: ThreadPoolExecutor, ask: Ask) -> Future[httpx.Response]:
     asked = pool.submit(ask)
-    wait_for("an answer, or a request unread", lambda: asked.done() or unread(_port(hung)))
+    wait_for("an answer, or a request unread", lambda: asked.done() or unread(port_of(hung)))
     return asked
 
 
@@ -205,7 +164,7 @@ def test_a_restart_behind_it_is_not_seen(three: list[Running], package: Path, tm
     """Draining, then gone: all requests are answered."""
     with running(package, tmp_path, warm_up=True, drain_seconds=1) as stopped:
         wait_for("readiness", stopped.ready)
-        with proxied(tmp_path / "nginx", _site([stopped, *three[:1]])) as port, _client(port) as client:
+        with proxied(tmp_path / "nginx", site_of([stopped, *three[:1]])) as port, _client(port) as client:
             before = stopped.requests()
             wait_for(
                 "a request at the instance",
