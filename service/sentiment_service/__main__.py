@@ -19,12 +19,21 @@ _ABOUT = """Chinese sentiment analysis on this machine.
   sentiment-service analyze reviews.csv -o out.xlsx
   sentiment-service serve                          API and web page on http://localhost:7860
   sentiment-service install systemd                three of them, for good, behind nginx"""
-# Of what `analyze` imports beyond the server's libraries.
-_CLI_LIBRARIES = ("rich", "xlsxwriter")
 
 
 def main(given: list[str] | None = None) -> int:
-    given = sys.argv[1:] if given is None else given
+    """Run one command; a library that is not installed is named with what brings it."""
+    try:
+        return _run(sys.argv[1:] if given is None else given)
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("sentiment_"):
+            raise
+        remedy = "pip install 'sentiment-operator[cli]'"
+        print(f"sentiment-service: {error.name} is missing: {remedy}", file=sys.stderr)
+        return 1
+
+
+def _run(given: list[str]) -> int:
     if given[:1] == ["serve"]:
         # Its flags come from the settings, so they are parsed there; --help lists them.
         return _serve(given[1:])
@@ -125,16 +134,8 @@ def _analyze(options: argparse.Namespace) -> int:
     settings = _settings([])
     if settings is None:
         return 2
-    try:
-        from sentiment_service.cli.analyze import run
-    except ModuleNotFoundError as error:
-        if error.name not in _CLI_LIBRARIES:
-            raise
-        print(
-            f"sentiment-service: {error.name} is missing: pip install 'sentiment-operator[cli]'",
-            file=sys.stderr,
-        )
-        return 1
+    from sentiment_service.cli.analyze import run
+
     return run(options, settings)
 
 

@@ -1,6 +1,9 @@
 """What `kubectl sentiment` decides without a cluster: reasons, explanations, figures, logs, files."""
 
+import os
 import re
+import subprocess
+import sys
 from datetime import UTC, datetime
 from typing import Any
 
@@ -207,3 +210,18 @@ def test_a_file_that_is_wrong_says_where(
     (tmp_path / "x.yaml").write_text(text)
     assert main(["render", str(tmp_path / "x.yaml")]) == 1
     assert says in capsys.readouterr().err
+
+
+def test_the_wheel_without_any_extra_says_what_to_install() -> None:
+    start = "import sys; from sentiment_operator.kubectl.start import main; sys.exit(main())"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "operator")}
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", start, "status", "x"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    [said] = done.stderr.splitlines()
+    assert said.endswith(" is missing: pip install 'sentiment-operator[kubectl]'")

@@ -15,6 +15,7 @@ from sentiment_service.__main__ import main
 
 from tests.service.running import wait_for
 
+SOURCES = Path(__file__).parents[3] / "service"
 COMMAND = [sys.executable, "-m", "sentiment_service", "analyze"]
 
 
@@ -143,3 +144,16 @@ def test_a_missing_library_says_how_to_get_it(reviews: Path, tmp_path: Path) -> 
     done = subprocess.run([*COMMAND, reviews], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr == "sentiment-service: rich is missing: pip install 'sentiment-operator[cli]'\n"
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["serve", "analyze x", "doctor", "bench", "install systemd", "install-model --to x"],
+)
+def test_the_wheel_without_any_extra_says_what_to_install(given: str) -> None:
+    bare = [sys.executable, "-S", "-m", "sentiment_service", *given.split()]
+    environment = {**os.environ, "PYTHONPATH": str(SOURCES)}
+    done = subprocess.run(bare, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    [said] = done.stderr.splitlines()
+    assert said.endswith(" is missing: pip install 'sentiment-operator[cli]'")
