@@ -3,7 +3,7 @@ UV := $(shell ./e2e/bootstrap.sh)
 RUN := $(UV) run --frozen --all-groups --extra operator --extra service --extra otel
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/sentiment-operator
 TORCH_ENV := $(CACHE)/env-torch
-UNIT := not api and not e2e and not browser and not torch and not models and not release
+UNIT := not api and not e2e and not browser and not torch and not cuda and not models and not release
 PYTHON ?= 3.13
 NAME ?= dev
 NODES ?= 1
@@ -11,7 +11,7 @@ INGRESS ?=
 MONITORING ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test test-unit test-api test-web test-torch test-models test-release test-python e2e bench reliability scaling campaign lint generate docs model images audit release version cluster-up cluster-down
+.PHONY: help demo demo-down test test-unit test-api test-web test-torch test-cuda test-models test-release test-python e2e bench reliability scaling campaign lint generate docs model images audit release version cluster-up cluster-down
 
 help: ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -23,7 +23,7 @@ demo-down: ## end the demo and remove its cluster
 	@$(RUN) python -m e2e.demo down
 
 test: lint ## everything: lint, types, unit, API server, real cluster
-	$(RUN) pytest -q -n 2 --dist loadgroup --no-loadscope-reorder -m "not torch and not models and not release"
+	$(RUN) pytest -q -n 2 --dist loadgroup --no-loadscope-reorder -m "not torch and not cuda and not models and not release"
 
 test-unit: ## no cluster, under a minute
 	$(RUN) pytest -q -m "$(UNIT)"
@@ -33,6 +33,9 @@ test-api: ## a real API server, no node
 
 test-torch: ## the torch engine and the training code, in an environment of its own (5 GB)
 	UV_PROJECT_ENVIRONMENT=$(TORCH_ENV) $(UV) run --frozen --all-groups --extra service --extra models --extra torch pytest -q -m "torch or models" tests/torch tests/models
+
+test-cuda: ## the torch engine and the service on this machine's GPU
+	UV_PROJECT_ENVIRONMENT=$(TORCH_ENV) $(UV) run --frozen --all-groups --extra service --extra models --extra torch pytest -q -m "torch or cuda" tests/torch
 
 test-web: ## the web page in a real browser; WEB_DISTINCT=100000 for a large file without repeats
 	$(RUN) pytest -q -m browser

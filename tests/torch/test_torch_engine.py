@@ -14,44 +14,9 @@ from sentiment_service.engine.protocol import ModelLoadError
 from sentiment_service.engine.torch_engine import TorchEngine
 
 from tests.service.running import running, wait_for
+from tests.torch.checkpoints import ROWS, build
 
 pytestmark = pytest.mark.torch
-
-WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *"好差快慢棒一般"]
-ROWS = [(2, 4, 3), (2, 5, 6, 7, 8, 9, 3), (2, 9, 4, 4, 3)]
-
-
-def build(**changes: Any) -> Any:
-    import torch  # type: ignore[import-not-found, unused-ignore]
-    from transformers import (  # type: ignore[import-not-found, unused-ignore]
-        BertConfig,
-        BertForSequenceClassification,
-    )
-
-    torch.manual_seed(3)
-    config = BertConfig(
-        vocab_size=128, hidden_size=16, num_hidden_layers=2, num_attention_heads=2,
-        intermediate_size=32, max_position_embeddings=32, initializer_range=0.8,
-        id2label={0: "负面", 1: "正面"}, label2id={"负面": 0, "正面": 1}, **changes,
-    )  # fmt: skip
-    return BertForSequenceClassification(config).eval()
-
-
-def write_tokenizer(folder: Path) -> None:
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
-
-    tokenizer = Tokenizer(models.WordPiece({w: n for n, w in enumerate(WORDS)}, unk_token="[UNK]"))  # noqa: S106
-    tokenizer.normalizer = normalizers.BertNormalizer()
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
-    tokenizer.save(str(folder / "tokenizer.json"))
-
-
-@pytest.fixture
-def checkpoint(tmp_path: Path) -> Path:
-    build().save_pretrained(tmp_path / "checkpoint")
-    write_tokenizer(tmp_path / "checkpoint")
-    return tmp_path / "checkpoint"
 
 
 def logits(engine: Any) -> Any:
@@ -61,7 +26,7 @@ def logits(engine: Any) -> Any:
 
 def test_torch_and_openvino_give_the_same_logits(checkpoint: Path, tmp_path: Path) -> None:
     import openvino as ov  # type: ignore[import-untyped, unused-ignore]
-    import torch
+    import torch  # type: ignore[import-not-found, unused-ignore]
     from sentiment_models.export import convert
 
     class Logits(torch.nn.Module):  # type: ignore[misc, unused-ignore]
@@ -75,6 +40,7 @@ def test_torch_and_openvino_give_the_same_logits(checkpoint: Path, tmp_path: Pat
     ov.save_model(convert(Logits()), str(tmp_path / "model.xml"), compress_to_fp16=False)  # type: ignore[arg-type, unused-ignore]
     chance = np.random.default_rng(1)
     rows = [chance.integers(0, 128, length).tolist() for length in chance.integers(3, 30, 64)]
+    (checkpoint / "model.json").write_text('{"precision": "fp32"}')
     engine = TorchEngine(checkpoint, 1)
     engine.load()
     # Not with the default precision: where the CPU has bf16, OpenVINO runs fp32 models in it.
@@ -87,6 +53,7 @@ def test_torch_and_openvino_give_the_same_logits(checkpoint: Path, tmp_path: Pat
 
 
 def test_padding_changes_nothing(checkpoint: Path) -> None:
+    (checkpoint / "model.json").write_text('{"precision": "fp32"}')
     engine = TorchEngine(checkpoint, 1)
     together = logits(engine)
     for row, ids in enumerate(ROWS):
@@ -115,6 +82,52 @@ def test_a_checkpoint_is_served(checkpoint: Path, tmp_path: Path) -> None:
     positive = 1 / (1 + np.exp(expected[0] - expected[1]))
     assert data["sentiment"] == ("积极" if positive >= 0.5 else "消极")
     assert data["confidence"] == pytest.approx(max(positive, 1 - positive), abs=1e-3)
+
+
+def test_a_run_that_does_not_fit_into_memory_is_split(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    engine = TorchEngine(checkpoint, 1)
+    expected = logits(engine)
+    whole, sizes = TorchEngine._forward, []
+
+    def short(self: TorchEngine, ids: Any, mask: Any) -> Any:
+        sizes.append(len(ids))
+        if len(ids) > most:
+            raise torch.OutOfMemoryError(
+                "CUDA out of memory. Tried to allocate 1 GiB.\nSee the documentation"
+            )
+        return whole(self, ids, mask)
+
+    monkeypatch.setattr(TorchEngine, "_forward", short)
+    most = 1
+    np.testing.assert_allclose(infer(engine, ROWS, 32), expected, atol=1e-5)
+    assert sizes == [3, 1, 2, 1, 1]
+    most = 0
+    with pytest.raises(RuntimeError, match=r"^no memory left for one text: CUDA out of memory[^\n]*$"):
+        infer(engine, ROWS, 32)
+
+
+def test_no_attention_is_chosen_that_needs_a_plan_for_each_shape(checkpoint: Path) -> None:
+    """Seen on an H100: 76 ms for a text of a length that had not come before."""
+    import torch
+
+    TorchEngine(checkpoint, 1).load()
+    cuda = torch.backends.cuda
+    assert not cuda.cudnn_sdp_enabled()
+    assert cuda.flash_sdp_enabled()
+    assert cuda.mem_efficient_sdp_enabled()
+
+
+def test_a_token_that_the_model_does_not_have_is_told_so(checkpoint: Path) -> None:
+    """On a GPU the access would be a fault after which nothing runs any more."""
+    engine = TorchEngine(checkpoint, 1)
+    engine.load()
+    with pytest.raises(ValueError, match=r"token 128 is none of the model's 128"):
+        infer(engine, [(2, 128, 3)], 32)
+    assert np.isfinite(infer(engine, ROWS, 32)).all()
 
 
 def test_old_pickled_weights_are_read_as_plain_weights(checkpoint: Path) -> None:

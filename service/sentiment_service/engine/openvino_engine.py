@@ -29,6 +29,9 @@ def in_f32(wanted: str, preferred: str) -> bool:
 
 
 class OpenVinoEngine:
+    device = "CPU"
+    overhead = 0
+
     def __init__(self, model: Path, threads: int, precision: str = "") -> None:
         self._model = model
         self._threads = threads

@@ -14,6 +14,10 @@ class Engine(Protocol):
 
     parallel: int
     """How many calls of `infer` may go on at the same time, each from a thread of its own."""
+    device: str
+    """What it runs on, for people; known once it is loaded, as the next."""
+    overhead: int
+    """What a run costs beside its tokens, in tokens; 0: the runs will tell."""
 
     def load(self) -> None:
         """Make the engine ready to infer; raises `ModelLoadError` when it cannot."""
