@@ -465,7 +465,7 @@ export interface components {
             /**
              * Batch Size
              * @description most texts in one engine run
-             * @default 32
+             * @default 512
              */
             batch_size?: number;
             /**

@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from sentiment_service.engine.plan import MOST_ROWS
+
 
 class _Request(BaseModel):
     model_config = ConfigDict(strict=True)
@@ -26,7 +28,7 @@ class BatchRequest(_Request):
     texts: list[str] = Field(
         fail_fast=True, min_length=1, examples=[["服务态度很好,解决问题很快", "客服完全不理人,差评"]]
     )
-    batch_size: int = Field(default=32, ge=1, le=1024, description="most texts in one engine run")
+    batch_size: int = Field(default=MOST_ROWS, ge=1, le=1024, description="most texts in one engine run")
     return_details: bool = Field(default=False, description="adds probabilities and truncated")
     model: ModelName = None
 

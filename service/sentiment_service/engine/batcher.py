@@ -131,10 +131,11 @@ class Batcher:
     def idle(self) -> bool:
         return not self._running and not len(self)
 
-    def begin(self, parallel: int) -> None:
-        """From now on another engine runs, which takes so many runs at the same time."""
+    def begin(self, parallel: int, overhead: int = 0) -> None:
+        """From now on another engine runs, which takes so many runs at the same time, and knows perhaps what
+        one costs beside its tokens."""
         self._parallel = parallel
-        self._overhead = LEAST_OVERHEAD
+        self._overhead = max(LEAST_OVERHEAD, overhead)
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._loop(), name="batcher")

@@ -61,6 +61,7 @@ class Child:
         self._sock = sock
         self._sending = threading.Lock()
         self._engine: Engine
+        self._pool: ThreadPoolExecutor
         self._max_tokens = 0
 
     def serve(self) -> int:
@@ -73,32 +74,32 @@ class Child:
             self._send(Kind.FAILED, (str(error) or type(error).__name__).encode("utf-8", "backslashreplace"))
             return 1
         parallel = self._engine.parallel
-        self._send(Kind.LOADED, json.dumps({"parallel": parallel}).encode())
+        told = {"parallel": parallel, "device": self._engine.device, "overhead": self._engine.overhead}
+        self._send(Kind.LOADED, json.dumps(told).encode())
         cold = usual_widths(self._max_tokens) * parallel
         used = True
-        with ThreadPoolExecutor(parallel, thread_name_prefix="infer") as pool:
-            while True:
-                wait = _QUIET_SECONDS if cold else _IDLE_SECONDS if used else None
-                if not select.select([self._sock], [], [], wait)[0]:
-                    if cold:
-                        columns = cold.pop(0)
-                        infer(self._engine, [range(1, columns + 1)], columns)
-                    else:
-                        trim()
-                        used = False
-                    continue
-                received = frames.receive(self._sock)
-                if received is None:
-                    # Not waiting for a run that nobody reads any more.
-                    os._exit(0)
-                kind, payload = received
-                if kind is Kind.RUN:
-                    used = True
-                    pool.submit(self._run, payload)
-                elif kind is Kind.PING:
-                    self._send(Kind.PONG)
-                elif kind is Kind.TRIM:
+        while True:
+            wait = _QUIET_SECONDS if cold else _IDLE_SECONDS if used else None
+            if not select.select([self._sock], [], [], wait)[0]:
+                if cold:
+                    columns = cold.pop(0)
+                    self._pool.submit(infer, self._engine, [range(1, columns + 1)], columns).result()
+                else:
                     trim()
+                    used = False
+                continue
+            received = frames.receive(self._sock)
+            if received is None:
+                # Not waiting for a run that nobody reads any more.
+                os._exit(0)
+            kind, payload = received
+            if kind is Kind.RUN:
+                used = True
+                self._pool.submit(self._run, payload)
+            elif kind is Kind.PING:
+                self._send(Kind.PONG)
+            elif kind is Kind.TRIM:
+                trim()
 
     def _load(self, order: dict[str, Any]) -> None:
         directory = Path(order["directory"])
@@ -107,10 +108,14 @@ class Child:
             # Hashing and importing take about as long as each other, and hashing needs no GIL.
             verified = pool.submit(verify, directory, order["files"])
             self._engine = create(order["engine"], directory, order["threads"], order["precision"])
-            self._engine.load()
+            # What a GPU's libraries set up for a thread takes memory, which others may have taken when the
+            # first run comes.
+            self._pool = ThreadPoolExecutor(self._engine.parallel, thread_name_prefix="infer")
+            self._pool.submit(self._engine.load).result()
             verified.result()
+        columns = min(width(len(PROBE)), self._max_tokens)
         try:
-            probed = infer(self._engine, [PROBE], min(width(len(PROBE)), self._max_tokens))
+            probed = self._pool.submit(infer, self._engine, [PROBE], columns).result()
         except Exception as error:
             raise ModelLoadError(f"the model loads but does not answer: {error}") from error
         if not all(map(_finite, probed.ravel().tolist())):

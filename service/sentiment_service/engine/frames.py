@@ -19,7 +19,7 @@ _ANSWER = struct.Struct("<Id")
 
 class Kind(IntEnum):
     LOAD = 1  # JSON: which engine, which files, how many threads
-    LOADED = 2  # JSON: how many runs may go on at the same time
+    LOADED = 2  # JSON: how many runs may go on at the same time, what it runs on, what a run costs
     FAILED = 3  # text: why it cannot be loaded
     RUN = 4  # run's number, rows, tokens that they are padded to, lengths, ids: uint32 each
     ANSWER = 5  # run's number: uint32, engine seconds: float64, logits: float32 [rows, 2]

@@ -22,7 +22,11 @@ _RUN_SECONDS = 0.003
 LEAST_OVERHEAD, MOST_OVERHEAD, COARSE = 8, 64, 16
 # So many times the tokens of a run are its limit then: they still take less time than a large model's.
 _CHEAP = 4
-_ROWS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
+# A run on a GPU costs as much as thousands of tokens; one with twice as many spends two thirds of its time on
+# them.
+_WORTHWHILE = 2
+_ROWS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
+MOST_ROWS = _ROWS[-1]
 
 
 class Candidate(NamedTuple):
@@ -65,6 +69,8 @@ def bulk_streams(parallel: int, since_interactive: float) -> int:
 def budget(waiting_tokens: int, parallel: int, max_tokens: int, overhead: int = LEAST_OVERHEAD) -> int:
     """Padded tokens of the next run: what waits is shared by all streams, up to the limit."""
     limit = max_tokens * _CHEAP if overhead >= COARSE else max_tokens
+    if overhead > MOST_OVERHEAD:
+        limit = max(limit, overhead * _WORTHWHILE)
     return max(1, min(limit, -(-waiting_tokens // parallel)))
 
 

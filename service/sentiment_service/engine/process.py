@@ -46,6 +46,14 @@ class Order(NamedTuple):
     """What it computes in: f32; else what the CPU is quickest with."""
 
 
+class Loaded(NamedTuple):
+    """What a loaded engine tells of itself, as `Engine` has it."""
+
+    parallel: int
+    device: str
+    overhead: int
+
+
 class Answer(NamedTuple):
     seconds: float
     logits: list[Logits]
@@ -64,7 +72,7 @@ class EngineProcess:
 
     def __init__(self, popen: subprocess.Popen[bytes], sock: socket.socket) -> None:
         self.sock = sock
-        self.parallel = 1
+        self.loaded = Loaded(parallel=1, device="", overhead=0)
         self._popen = popen
         self._runs: dict[int, _Run] = {}
         self._number = 0
@@ -142,7 +150,7 @@ class EngineProcess:
         kind, payload = answer
         if kind is not Kind.LOADED:
             raise ModelLoadError(payload.decode())
-        self.parallel = json.loads(payload)["parallel"]
+        self.loaded = Loaded(**json.loads(payload))
         self._tasks = [
             asyncio.create_task(self._read(reader, on_end), name="engine-answers"),
             asyncio.create_task(self._watch(), name="engine-watch"),

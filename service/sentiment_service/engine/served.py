@@ -9,7 +9,7 @@ import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -177,7 +177,7 @@ class ServedModel:
             package.manifest.hint,
         )
         engine = await EngineProcess.start(order, on_end)
-        self.batcher.begin(engine.parallel)
+        self.batcher.begin(engine.loaded.parallel, engine.loaded.overhead)
         if package.directory != self._queued_for:
             self.batcher.fail_waiting(PackageChangedError())
         self._queued_for = self._package = package.directory
@@ -185,19 +185,28 @@ class ServedModel:
 
     async def _run(self, batch: Sequence[Ids], columns: int, expected_seconds: float) -> Answer:
         engine = await self.lifecycle.get()
-        answer = await engine.run(batch, columns, _HUNG_SECONDS + _HUNG_FACTOR * expected_seconds)
-        if self._suspect is None and not all(map(math.isfinite, (x for row in answer.logits for x in row))):
-            self._suspect = asyncio.create_task(self._examine(engine), name="examine-engine")
+        try:
+            answer = await engine.run(batch, columns, _HUNG_SECONDS + _HUNG_FACTOR * expected_seconds)
+        except EngineFailedError:
+            self._doubt(engine)
+            raise
+        if not all(map(math.isfinite, (x for row in answer.logits for x in row))):
+            self._doubt(engine)
         return answer
 
+    def _doubt(self, engine: EngineProcess) -> None:
+        if self._suspect is None:
+            self._suspect = asyncio.create_task(self._examine(engine), name="examine-engine")
+
     async def _examine(self, engine: EngineProcess) -> None:
-        """After NaN: an engine that answers it for the simplest input too is broken, and is replaced."""
+        """After a failed run or NaN: an engine that does not answer the simplest input either is broken, as
+        one whose GPU refuses everything after one fault, and is replaced."""
         try:
-            with suppress(EngineFailedError):
-                answer = await engine.run([PROBE], width(len(PROBE)), _HUNG_SECONDS)
-                if all(map(math.isfinite, answer.logits[0])):
-                    return
-            engine.kill("the engine answers NaN")
+            answer = await engine.run([PROBE], width(len(PROBE)), _HUNG_SECONDS)
+            if not all(map(math.isfinite, answer.logits[0])):
+                engine.kill("the engine answers NaN")
+        except EngineFailedError as error:
+            engine.kill(f"the engine fails at everything: {error}")
         finally:
             self._suspect = None
 
@@ -208,7 +217,8 @@ class ServedModel:
         if state is State.FAILED:
             log_error("", "model_unavailable", reason, where)
         else:
-            log_event(f"model {state}", **where)
+            device = {} if self.engine is None else {"device": self.engine.loaded.device}
+            log_event(f"model {state}", **where, **device)
         if state is State.UNLOADED:
             trim()
         self._on_change()
