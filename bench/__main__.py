@@ -13,7 +13,7 @@ from typing import Any
 
 from rich.console import Console
 
-from bench import edge, latency, memory, operator, preparation, start, throughput, web
+from bench import edge, gpu, latency, memory, operator, preparation, start, throughput, web
 from bench.paths import ROOT
 from bench.record import record
 from bench.report import write
@@ -42,14 +42,18 @@ PARTS: dict[str, Callable[[Console], dict[str, Any]]] = {
     "preparation": preparation.full_size,
     "pruning": preparation.trained,
     "soak": _figures(memory.soak),
+    "gpu": gpu.measure,
 }
-# Ten minutes for one figure: only when asked for.
-ON_REQUEST = {"soak"}
+# Ten minutes for one figure, and what needs a GPU: only when asked for.
+ON_REQUEST = {"soak", "gpu"}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; none: all but soak")
+    rest = " and ".join(sorted(ON_REQUEST))
+    parser.add_argument(
+        "parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; none: all but {rest}"
+    )
     chosen = parser.parse_args().parts or [name for name in PARTS if name not in ON_REQUEST]
     unknown = [name for name in chosen if name not in PARTS]
     if unknown:

@@ -14,9 +14,11 @@ Code and tests get the same with `bench.bert_base.ensure()`, which makes what is
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -66,14 +68,26 @@ def ensure() -> BertBase:
     return made
 
 
+def torch_interpreter() -> str:
+    """A Python that has torch and the service: this one, else that of an environment of its own."""
+    if importlib.util.find_spec("torch"):
+        return sys.executable
+    uv = subprocess.run([ROOT / "e2e/bootstrap.sh"], check=True, stdout=subprocess.PIPE, text=True)
+    extras = ("--extra", "models", "--extra", "torch", "--extra", "service")
+    environment = CACHE / "env-models"
+    subprocess.run(
+        [uv.stdout.strip(), "sync", "--frozen", "--quiet", *extras],
+        cwd=ROOT, check=True, stdout=subprocess.DEVNULL,
+        env={**os.environ, "UV_PROJECT_ENVIRONMENT": str(environment)},
+    )  # fmt: skip
+    return str(environment / "bin/python")
+
+
 def torch_python(*arguments: str, before: Callable[[], None] | None = None) -> None:
     """Run Python in an environment that has torch; `before` in the new process, before it is Python."""
-    uv = subprocess.run([ROOT / "e2e/bootstrap.sh"], check=True, stdout=subprocess.PIPE, text=True)
-    extras = ("--extra", "models", "--extra", "torch")
     subprocess.run(
-        [uv.stdout.strip(), "run", "--frozen", *extras, "python", *arguments],
+        [torch_interpreter(), *arguments],
         cwd=ROOT, check=True, stdout=subprocess.DEVNULL, preexec_fn=before,
-        env={**os.environ, "UV_PROJECT_ENVIRONMENT": str(CACHE / "env-models")},
     )  # fmt: skip
 
 
@@ -169,8 +183,6 @@ def _write_package(
 
 
 def _say(text: str) -> None:
-    import sys
-
     print(f"bench: {text}", file=sys.stderr, flush=True)
 
 

@@ -1,6 +1,7 @@
-"""The engine alone, in a loop: `python -m bench.raw PACKAGE SECONDS PLAN…` → JSON, texts a second by plan.
+"""The engine alone, in a loop: `python -m bench.raw PACKAGE SECONDS TEXTS PLAN…` → JSON, texts/s by plan.
 
-No HTTP, no tokenising: the sequences are ready, and the answers are thrown away. Plans:
+No HTTP, no tokenising: the sequences of so many texts are ready, and the answers are thrown away. A
+checkpoint runs with torch. Plans:
 
     padded-512   one text at a time, padded to 512 tokens
     single       one text at a time, no padding
@@ -19,10 +20,11 @@ from pathlib import Path
 
 import numpy as np
 from sentiment_service.cpu import usable_threads
-from sentiment_service.engine.openvino_engine import OpenVinoEngine
+from sentiment_service.engine.child import create
+from sentiment_service.engine.protocol import Engine
 from sentiment_service.engine.tokenise import Tokeniser
 
-from bench.measure import POOL, mixed
+from bench.measure import mixed
 
 Rows = Sequence[Sequence[int]]
 
@@ -44,7 +46,7 @@ def batches(rows: Rows, plan: str) -> Iterator[Rows]:
         yield batch
 
 
-def speed(engine: OpenVinoEngine, rows: Rows, plan: str, seconds: float) -> float:
+def speed(engine: Engine, rows: Rows, plan: str, seconds: float) -> float:
     """Texts a second. `engine.parallel` runs go on at once, as in the service."""
     least = 512 if plan == "padded-512" else 1
     # One text at a time is the same work wherever it ends; batches of all lengths are not.
@@ -69,10 +71,10 @@ def speed(engine: OpenVinoEngine, rows: Rows, plan: str, seconds: float) -> floa
     return done / (time.perf_counter() - begin)
 
 
-def main(package: Path, seconds: float, plans: Sequence[str]) -> None:
+def main(package: Path, seconds: float, texts: int, plans: Sequence[str]) -> None:
     tokeniser = Tokeniser(package / "tokenizer.json", 512)
-    rows = [one.ids for one in tokeniser.encode(mixed(POOL))]
-    engine = OpenVinoEngine(package / "model.xml", usable_threads())
+    rows = [one.ids for one in tokeniser.encode(mixed(texts))]
+    engine = create("auto", package, usable_threads())
     engine.load()
     for row in rows[:20]:
         engine.infer(np.array([row]), np.ones((1, len(row)), dtype=np.int64))
@@ -80,4 +82,4 @@ def main(package: Path, seconds: float, plans: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), float(sys.argv[2]), sys.argv[3:])
+    main(Path(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]), sys.argv[4:])

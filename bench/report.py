@@ -220,6 +220,40 @@ def _attempts(attempts: Sequence[Mapping[str, Any]], fp32_bytes: int) -> str:
     return table(head, rows)
 
 
+def gpu(results: Results) -> tuple[str, dict[str, str]]:
+    """The service on a GPU and beside it, and how much of the time its engine worked."""
+    loop: dict[str, float] = results["raw"]
+    best = max(loop, key=lambda plan: loop[plan])
+    rows = []
+    for name, measured in results["rows"].items():
+        told = results["shares"][name]
+        batch = measured.get("batch", [])
+        busy = [[one[key] for one in told if key in one] for key in ("engine_busy", "batch_engine_busy")]
+        texts = [[one[key] for one in told if key in one] for key in ("texts_a_run", "batch_texts_a_run")]
+        rows.append(
+            [
+                name,
+                str(Spread.of(measured["single"])),
+                str(Spread.of(batch)) if batch else "",
+                figure(Spread.of(batch).median / loop[best]) if batch else "",
+                f"{Spread.of(measured['alone_ms'])}; {Spread.of(measured['alone_p99_ms'])}",
+                "; ".join(f"{Spread.of(one).median:.0%}" for one in busy if one),
+                "; ".join(f"{Spread.of(one).median:.0f}" for one in texts if one),
+            ]
+        )
+    head = [
+        f"BERT-base, {results['device']}", f"texts/s, {results['connections']} callers of one text",
+        f"texts/s, {results['batches']} callers of {results['batch_texts']}", "of the raw loop",
+        "one caller, p50; p99 ms", "engine at work, single; batches", "texts a run",
+    ]  # fmt: skip
+    raw = table(["the raw loop", "texts/s"], [[f"`{plan}`", figure(value)] for plan, value in loop.items()])
+    note = (
+        f"Driver {results['driver']}. One engine has {results['memory_mb']} MB of the GPU. "
+        f"After a kill of the engine the next answer came {results['restart_seconds']:.1f} s later."
+    )
+    return f"{table(head, rows)}\n\n{raw}\n\n{note}", {}
+
+
 SECTIONS: dict[str, Section] = {
     "throughput": throughput,
     "latency": latency,
@@ -236,6 +270,7 @@ SECTIONS: dict[str, Section] = {
     "soak": figures,
     "preparation": preparation,
     "pruning": pruning,
+    "gpu": gpu,
 }
 
 

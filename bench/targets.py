@@ -54,11 +54,13 @@ class Target:
         return [json.dumps(self.body(text), ensure_ascii=False) for text in texts]
 
 
-def ours(package: Path, name: str = "sentiment-service", **settings: str) -> Target:
+def ours(
+    package: Path, name: str = "sentiment-service", python: str = sys.executable, **settings: str
+) -> Target:
     """This project's server with its default settings, but for the model and what is given."""
     return Target(
         name,
-        [sys.executable, "-m", "sentiment_service", "serve", "--host", "127.0.0.1", "--port", "{port}"],
+        [python, "-m", "sentiment_service", "serve", "--host", "127.0.0.1", "--port", "{port}"],
         ANALYZE,
         lambda text: {"text": text},
         _ours_positive,

@@ -24,9 +24,11 @@ SORTED = ("sorted-256", "sorted-512", "sorted-1024", "sorted-2048")
 RAW = "raw engine, best order"
 
 
-def raw(package: Path, seconds: float, plans: tuple[str, ...]) -> dict[str, float]:
+def raw(
+    package: Path, seconds: float, plans: tuple[str, ...], *, texts: int = POOL, python: str = sys.executable
+) -> dict[str, float]:
     """Texts a second by plan, from a process of its own."""
-    command = [sys.executable, "-m", "bench.raw", str(package), str(seconds), *plans]
+    command = [python, "-m", "bench.raw", str(package), str(seconds), str(texts), *plans]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True, cwd=ROOT)
     found: dict[str, float] = json.loads(done.stdout)
     return found

@@ -11,7 +11,7 @@ import pytest
 from sentiment_service.cli import load
 
 from bench import __main__ as bench_main
-from bench import measure, plot, report, targets, texts
+from bench import gpu, measure, plot, report, targets, texts
 from bench.measure import Spread
 
 
@@ -50,6 +50,29 @@ def test_the_best_peer_is_never_one_of_our_own() -> None:
     speeds = {report.OURS: [90.0], report.RAW: [100.0], report.SAME_ENGINE: [80.0], report.ARTICLE: [70.0],
               "LitServe, torch": [10.0], "BentoML, torch": [12.0]}  # fmt: skip
     assert report.best_peer(speeds) == "BentoML, torch"
+
+
+def test_the_gpus_figures_name_the_device_and_what_was_not_measured_is_empty() -> None:
+    alone = {"alone_ms": [21.2], "alone_p99_ms": [127.0]}
+    share = {"engine_busy": 0.59, "batch_engine_busy": 0.82, "texts_a_run": 63.0, "batch_texts_a_run": 112.5}
+    results = {
+        "device": "NVIDIA H100", "driver": "580", "connections": 256, "batches": 8, "batch_texts": 100,
+        "raw": {"single": 13.0, "sorted-65536": 24461.0}, "memory_mb": 943, "restart_seconds": 15.04,
+        "rows": {"GPU": {"single": [784.0], "batch": [3400.0], **alone},
+                 "article": {"single": [25.0], **alone}},
+        "shares": {"GPU": [share], "article": [{}]},
+    }  # fmt: skip
+    text, _ = report.gpu(results)
+    assert "| BERT-base, NVIDIA H100 |" in text
+    assert "| GPU | 784 | 3400 | 0.14 | 21.2; 127 | 59%; 82% | 63; 112 |" in text
+    assert "| article | 25.0 |  |  | 21.2; 127 |  |  |" in text
+    assert "15.0 s later" in text
+
+
+def test_without_a_gpu_the_bench_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(RuntimeError, match="no CUDA device"):
+        gpu.query("name")
 
 
 def test_a_peer_that_failed_is_named_and_the_rest_told() -> None:

@@ -9,7 +9,8 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 app = Flask(__name__)
 tokenizer = AutoTokenizer.from_pretrained(os.environ["BENCH_MODEL"])
-network = AutoModelForSequenceClassification.from_pretrained(os.environ["BENCH_MODEL"]).eval()
+device = "cuda" if torch.cuda.is_available() else "cpu"
+network = AutoModelForSequenceClassification.from_pretrained(os.environ["BENCH_MODEL"]).eval().to(device)
 
 
 @app.post("/api/v1/sentiment/analyze")
@@ -18,7 +19,7 @@ def analyze():
     text = request.get_json()["text"]
     inputs = tokenizer(text, padding="max_length", truncation=True, max_length=512, return_tensors="pt")
     with torch.inference_mode():
-        positive = float(torch.softmax(network(**inputs).logits, dim=-1)[0, 1])
+        positive = float(torch.softmax(network(**inputs.to(device)).logits, dim=-1)[0, 1])
     data = {
         "text": text,
         "sentiment": "积极" if positive >= 0.5 else "消极",
