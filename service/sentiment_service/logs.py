@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 import traceback
 from datetime import UTC, datetime
@@ -15,12 +16,13 @@ _FILE_BYTES = 50 << 20
 _FILES_KEPT = 10
 _LOGGER = logging.getLogger("sentiment_service")
 # Valid inside JSON strings, but taken for line ends by some readers.
-_LINE_ENDS = str.maketrans({"\x85": "\\u0085", "\u2028": "\\u2028", "\u2029": "\\u2029"})
+_LINE_ENDS = re.compile("[\x85\u2028\u2029]")
+_to_json = json.JSONEncoder(ensure_ascii=False, default=str).encode
 
 
 def to_line(entry: dict[str, Any]) -> str:
     """One line of JSON that can always be encoded: a lone surrogate becomes its JSON escape."""
-    line = json.dumps(entry, ensure_ascii=False, default=str).translate(_LINE_ENDS)
+    line = _LINE_ENDS.sub(lambda end: f"\\u{ord(end[0]):04x}", _to_json(entry))
     return line.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
@@ -53,6 +55,8 @@ def configure(level: str, file: Path | None = None, stream: TextIO | None = None
         handler.setFormatter(JsonFormatter())
     logging.basicConfig(handlers=handlers, level=level, force=True)
     logging.captureWarnings(True)
+    # No line says where in the code it was logged: as the standard library documents, it then does not look.
+    logging._srcfile = None
     # It names what the lines about requests already tell.
     logging.getLogger("uvicorn.access").disabled = True
 
