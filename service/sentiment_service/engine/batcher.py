@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain, islice
 from typing import NamedTuple
@@ -79,11 +79,11 @@ class Answers(NamedTuple):
 class _Work:
     """One distinct sequence and everybody who waits for its answer."""
 
-    __slots__ = ("ids", "max_batch", "run", "since", "waiters")
+    __slots__ = ("candidate", "ids", "run", "since", "waiters")
 
     def __init__(self, ids: Ids, max_batch: int) -> None:
         self.ids = ids
-        self.max_batch = max_batch
+        self.candidate = Candidate(len(ids), max_batch)
         self.since = time.perf_counter()
         self.run: EngineRun | None = None
         self.waiters: list[asyncio.Future[Logits]] = []
@@ -180,9 +180,11 @@ class Batcher:
         try:
             # Not return_exceptions: the first failure ends the wait, and the rest is dropped below.
             logits = await asyncio.gather(*futures)
-        finally:
+        except BaseException:
             for future in futures:
                 future.cancel()
+            self._drop(works)
+            raise
         runs = {id(work.run): work.run for work in works if work.run is not None}
         return Answers(logits, queued, list(runs.values()))
 
@@ -198,14 +200,18 @@ class Batcher:
             (self._bulk if bulk else self._interactive)[ids] = work
         return work
 
+    def _drop(self, works: Iterable[_Work]) -> None:
+        """Take those that nobody waits for any more out of the queue."""
+        for work in works:
+            for queue in (self._interactive, self._bulk):
+                if queue.get(work.ids) is work and not work.wanted():
+                    del queue[work.ids]
+
     def _all(self) -> Iterator[_Work]:
         return chain(self._interactive.values(), self._bulk.values())
 
     def _take(self) -> tuple[list[_Work], bool]:
-        """Remove the next batch from the queue, dropping what nobody waits for. Tells if it is bulk."""
-        for queue in (self._interactive, self._bulk):
-            for ids in [ids for ids, work in queue.items() if not work.wanted()]:
-                del queue[ids]
+        """Remove the next batch from the queue. Tells if it is bulk."""
         streams = bulk_streams(self._parallel, time.perf_counter() - self._interactive_at)
         may_bulk = bool(self._bulk) and self._bulk_runs < streams
         bulk = leads_bulk(bool(self._interactive), may_bulk, self._runs)
@@ -213,7 +219,7 @@ class Batcher:
         window = list(islice(queue.values(), _WINDOW))
         if not window:
             return [], bulk
-        candidates = [Candidate(len(work.ids), work.max_batch) for work in window]
+        candidates = [work.candidate for work in window]
         waiting = sum(one.tokens for one in candidates)
         tokens = budget(waiting, self._parallel, self._max_tokens, self._overhead)
         batch = [window[index] for index in choose(candidates, tokens, self._overhead)]
