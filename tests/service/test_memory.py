@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
+import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,6 +21,7 @@ from sentiment_service.engine.frames import Kind
 from sentiment_service.engine.memory import Action, View, decide
 from sentiment_service.engine.package import ModelPackage
 from sentiment_service.engine.process import Order
+from sentiment_service.settings import BUNDLED_MODEL
 
 from tests.service.running import wait_for
 
@@ -105,16 +111,14 @@ def test_usage_of_this_process() -> None:
     assert memory.usage([2**22 + 1]) == (0, 0)
 
 
-def test_an_engine_without_work_gives_free_memory_back_once(
-    package: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    given_back: list[None] = []
+@contextmanager
+def _loaded(package: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """The socket of an engine that runs in a thread of the test and has loaded the package."""
 
     def end(code: int) -> None:
         raise SystemExit(code)
 
-    monkeypatch.setattr(child, "trim", lambda: given_back.append(None))
-    monkeypatch.setattr(os, "_exit", end)  # it runs in a thread of the test
+    monkeypatch.setattr(os, "_exit", end)
     found = ModelPackage.read(package)
     order = Order("auto", package, found.expected(), 1, found.manifest.max_tokens, found.manifest.hint)
     ours, theirs = socket.socketpair()
@@ -125,10 +129,57 @@ def test_an_engine_without_work_gives_free_memory_back_once(
             loaded = frames.receive(ours)
             assert loaded is not None
             assert loaded[0] is Kind.LOADED
-            wait_for("memory back after the load", lambda: len(given_back) == 2)
-            run = frames.pack_run(1, [(1, 2, 3)], 8)
-            ours.sendall(frames.frame(Kind.PING) + frames.frame(Kind.RUN, run))
-            wait_for("memory back after a run", lambda: len(given_back) == 3)
+            yield ours
         with pytest.raises(SystemExit):
             engine.result()
+
+
+def test_an_engine_without_work_gives_free_memory_back_once(
+    package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given_back: list[None] = []
+    monkeypatch.setattr(child, "trim", lambda: given_back.append(None))
+    with _loaded(package, monkeypatch) as engine:
+        wait_for("memory back after the load", lambda: len(given_back) == 2)
+        run = frames.pack_run(1, [(1, 2, 3)], 8)
+        engine.sendall(frames.frame(Kind.PING) + frames.frame(Kind.RUN, run))
+        wait_for("memory back after a run", lambda: len(given_back) == 3)
     assert len(given_back) == 3
+
+
+def test_what_a_long_run_took_goes_back_after_it(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    events: list[str] = []
+    run = child.Child._run
+
+    def long(engine: child.Child, payload: bytes) -> None:
+        threading.Event().wait(10 * child._IDLE_SECONDS)
+        run(engine, payload)
+        events.append("run")
+
+    monkeypatch.setattr(child, "_IDLE_SECONDS", 0.05)
+    monkeypatch.setattr(child.Child, "_run", long)
+    monkeypatch.setattr(child, "trim", lambda: events.append("trim"))
+    with _loaded(package, monkeypatch) as engine:
+        wait_for("memory back after the load", lambda: len(events) == 2)
+        engine.sendall(frames.frame(Kind.RUN, frames.pack_run(1, [(1, 2, 3)], 8)))
+        wait_for("memory back after the run", lambda: events[-2:] == ["run", "trim"])
+
+
+def test_an_engine_without_work_holds_no_page_of_the_file_that_it_mapped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It looks tokens up there, and a run of another size may read the weights once more."""
+    package = Path(shutil.copytree(BUNDLED_MODEL, tmp_path / "model"))
+
+    def held() -> int:
+        """Bytes; the file must be mapped."""
+        [size] = [one.rss for one in psutil.Process().memory_maps() if one.path == f"{package}/model.bin"]
+        return int(size)
+
+    with _loaded(package, monkeypatch) as engine:
+        wait_for("its pages back after the load", lambda: held() == 0, patience=120)
+        engine.sendall(frames.frame(Kind.RUN, frames.pack_run(1, [tuple(range(1, 301))], 304)))
+        answer = frames.receive(engine)
+        assert answer is not None
+        assert answer[0] is Kind.ANSWER
+        wait_for("its pages back after a run", lambda: held() == 0)

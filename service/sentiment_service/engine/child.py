@@ -17,7 +17,7 @@ import socket
 import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 
 # A small run at load: what loads but cannot answer is a failed load. Every vocabulary holds these ids.
 PROBE = (1, 2, 3)
-# After so long without a message, one usual shape is made ready, then the next.
+# After so long without a message or a run, one usual shape is made ready, then the next.
 _QUIET_SECONDS = 0.05
-# After so long free memory goes back: 10 to 20 MB, for a millisecond or two of the next run.
+# After so long what was only needed for a time goes back, for a millisecond or two of the next run.
 _IDLE_SECONDS = 1.0
 
 
@@ -62,6 +62,7 @@ class Child:
         self._sending = threading.Lock()
         self._engine: Engine
         self._pool: ThreadPoolExecutor
+        self._directory: Path
         self._max_tokens = 0
 
     def serve(self) -> int:
@@ -78,14 +79,17 @@ class Child:
         self._send(Kind.LOADED, json.dumps(told).encode())
         cold = usual_widths(self._max_tokens) * parallel
         used = True
+        runs: list[Future[None]] = []
         while True:
             wait = _QUIET_SECONDS if cold else _IDLE_SECONDS if used else None
             if not select.select([self._sock], [], [], wait)[0]:
+                if not all(run.done() for run in runs):
+                    continue
                 if cold:
                     columns = cold.pop(0)
                     self._pool.submit(infer, self._engine, [range(1, columns + 1)], columns).result()
                 else:
-                    trim()
+                    self._give_back()
                     used = False
                 continue
             received = frames.receive(self._sock)
@@ -95,14 +99,15 @@ class Child:
             kind, payload = received
             if kind is Kind.RUN:
                 used = True
-                self._pool.submit(self._run, payload)
+                runs = [run for run in runs if not run.done()]
+                runs.append(self._pool.submit(self._run, payload))
             elif kind is Kind.PING:
                 self._send(Kind.PONG)
             elif kind is Kind.TRIM:
-                trim()
+                self._give_back()
 
     def _load(self, order: dict[str, Any]) -> None:
-        directory = Path(order["directory"])
+        self._directory = directory = Path(order["directory"])
         self._max_tokens = order["max_tokens"]
         with ThreadPoolExecutor(1) as pool:
             # Hashing and importing take about as long as each other, and hashing needs no GIL.
@@ -113,6 +118,7 @@ class Child:
             self._pool = ThreadPoolExecutor(self._engine.parallel, thread_name_prefix="infer")
             self._pool.submit(self._engine.load).result()
             verified.result()
+        forget_mapped(directory)  # before the probe has the kernels take their copies: the peak is here
         columns = min(width(len(PROBE)), self._max_tokens)
         try:
             probed = self._pool.submit(infer, self._engine, [PROBE], columns).result()
@@ -120,8 +126,11 @@ class Child:
             raise ModelLoadError(f"the model loads but does not answer: {error}") from error
         if not all(map(_finite, probed.ravel().tolist())):
             raise ModelLoadError("the model loads but answers NaN or infinity")
+        self._give_back()
+
+    def _give_back(self) -> None:
         trim()
-        forget_mapped(directory)
+        forget_mapped(self._directory)
 
     def _run(self, payload: bytes) -> None:
         import numpy as np
@@ -169,7 +178,8 @@ def trim() -> None:
 def forget_mapped(directory: Path) -> None:
     """Let go of the read-only pages of the package's files; what is needed again is read again.
 
-    Compiling reads every weight once, but runs on copies in its own order for most of them.
+    Compiling reads every weight once, and so does the first run of a size whose kernels want the weights in
+    another order (on AVX2: of up to 80 tokens, and of more). The runs work on copies in that order.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
