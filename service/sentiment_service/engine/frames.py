@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import struct
 from array import array
 from collections.abc import Sequence
 from enum import IntEnum
 from itertools import chain
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # 3 MB that the engine's process has no use for
+    import asyncio
 
 Ids = tuple[int, ...]
 Logits = tuple[float, float]
@@ -48,7 +51,7 @@ async def read(reader: asyncio.StreamReader) -> tuple[Kind, bytes] | None:
     try:
         kind, size = _HEAD.unpack(await reader.readexactly(_HEAD.size))
         return Kind(kind), await reader.readexactly(size)
-    except (asyncio.IncompleteReadError, ConnectionError):
+    except (EOFError, ConnectionError):  # asyncio's IncompleteReadError is an EOFError
         return None
 
 
