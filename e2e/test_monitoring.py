@@ -26,7 +26,12 @@ def prometheus(cluster: Cluster) -> Iterator[Prometheus]:
     add_monitoring(cluster)
     chart = [str(CHART), f"--namespace={OPERATOR_NAMESPACE}", *image_values()]
     cluster.helm(
-        "upgrade", "sentiment-operator", *chart, "--set=metrics.serviceMonitor.enabled=true", "--wait"
+        "upgrade",
+        "sentiment-operator",
+        *chart,
+        "--set=metrics.serviceMonitor.enabled=true",
+        "--set=metrics.dashboard.enabled=true",
+        "--wait",
     )
     with connected(cluster) as found:
         yield found
@@ -52,11 +57,17 @@ def test_what_is_asked_for_is_scraped_and_drawn(
     for where in (namespace, OPERATOR_NAMESPACE):
         wait_for(f"targets of {where} that are up", prometheus.targets_up(where), 120)
 
-    [dashboard] = cluster.get("-n", namespace, "configmap", "reviews-dashboard")["data"].values()
     with load(cluster, namespace, "reviews", callers=1):
-        for panel in json.loads(dashboard)["panels"]:
-            for target in panel["targets"]:
-                wait_for(f"data in {panel['title']}", partial(prometheus.ask, target["expr"]), 120)
+        for where, name in ((namespace, "reviews"), (OPERATOR_NAMESPACE, "sentiment-operator")):
+            [dashboard] = cluster.get("-n", where, "configmap", f"{name}-dashboard")["data"].values()
+            for panel in json.loads(dashboard)["panels"]:
+                for target in panel.get("targets", ()):
+                    wait_for(f"data in {panel['title']}", partial(prometheus.ask, target["expr"]), 120)
+        [dashboard] = cluster.get("-n", namespace, "configmap", "reviews-dashboard")["data"].values()
+        panels = json.loads(dashboard)["panels"]
+        [by_endpoint] = [panel for panel in panels if panel["title"] == "Requests by endpoint"]
+        found = prometheus.ask(by_endpoint["targets"][0]["expr"])
+        assert [one["metric"] for one in found] == [{"endpoint": "/api/v1/sentiment/analyze"}]
         recorded = f'sentimentservice:request_failures:ratio_rate5m{{namespace="{namespace}"}}'
         wait_for("the recorded share of failures", lambda: prometheus.ask(recorded), 120)
     _request_is_found_again(cluster, prometheus, namespace)

@@ -17,6 +17,8 @@ def service_monitor(owner: Owner, spec: SentimentServiceSpec, around: Surroundin
         "path": "/metrics",
         "interval": wanted.interval,
         "scrapeTimeout": wanted.scrape_timeout,
+        # The metrics' label `endpoint` is the API's; without this it would be the port's name.
+        "honorLabels": True,
     }
     return {
         "apiVersion": "monitoring.coreos.com/v1",
