@@ -40,8 +40,12 @@ def _site(profile: str) -> Site:
     return Site(upstreams=tuple(f"{address}:{_PORT}" for address in addresses))
 
 
+def _spec() -> SentimentServiceSpec:
+    return SentimentServiceSpec.model_validate(_SPEC)
+
+
 def _rules() -> str:
-    made = groups(_OWNER, SentimentServiceSpec.model_validate(_SPEC))
+    made = groups(_OWNER, _spec())
     for rule in (rule for group in made for rule in group["rules"] if "annotations" in rule):
         _, _, steps = rule["annotations"]["description"].partition("; ")
         rule["annotations"]["description"] = f"docker compose ps; docker compose logs; {steps}"
@@ -54,7 +58,8 @@ def generated() -> dict[Path, str]:
         FOLDER / "nginx.conf": nginx(_site("cpu"), _HEADER),
         FOLDER / "nginx-gpu.conf": nginx(_site("gpu"), _HEADER),
         FOLDER / "rules.yaml": _rules(),
-        FOLDER / "grafana/sentiment.json": json.dumps(model(_OWNER), indent=1, ensure_ascii=False) + "\n",
+        FOLDER / "grafana/sentiment.json": json.dumps(model(_OWNER, _spec()), indent=1, ensure_ascii=False)
+        + "\n",
     }
 
 

@@ -1,7 +1,6 @@
 """/livez, /readyz and /metrics of a runtime, and the dashboard that shows the metrics."""
 
 import asyncio
-import json
 import re
 import ssl
 import time
@@ -110,6 +109,5 @@ def test_the_dashboard_shows_metrics_that_there_are() -> None:
             name.removesuffix("_total").removesuffix("_bucket").removesuffix("_count") for name in shown
         }
         assert labelled - known == set()
-        assert len(json.loads(DASHBOARD.read_text())["panels"]) == 8
 
     with_runtime(check)

@@ -5,11 +5,8 @@ The API server here has no nodes: a service that runs beside it stands where the
 """
 
 import json
-import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,11 +17,12 @@ import yaml
 from sentiment_operator.render.service import PORT
 
 from e2e.alerting import Prometheus
-from e2e.cluster.monitoring import prometheus_program
+from e2e.dashboards import fleet
 from tests.service.running import ANALYZE, running
 from tests.service.tiny_model import write_package
 
 from .conftest import ROOT, Api, Operator, wait_for
+from .own_prometheus import own_prometheus
 from .steps import apply, manifest
 
 if TYPE_CHECKING:
@@ -52,7 +50,7 @@ def test_annotations_and_printed_rules_are_enough(
     config = _shown_config(namespace, control_plane.kubeconfig, rules)
     with (
         running(write_package(tmp_path / "tiny"), tmp_path, host=ADDRESS, port=PORT, warm_up=True),
-        _prometheus(config, tmp_path) as prometheus,
+        own_prometheus(config, tmp_path) as prometheus,
     ):
         wait_for("targets that are up", prometheus.targets_up(namespace), 60)
         [dashboard] = api.get("-n", namespace, "configmap", "reviews-dashboard")["data"].values()
@@ -69,15 +67,26 @@ def test_annotations_and_printed_rules_are_enough(
         assert len(set(names)) >= 6
 
 
-def test_every_panel_of_the_operators_dashboard_has_data(
+def test_every_panel_of_the_fleets_dashboard_has_data(
     api: Api, operator: Operator, namespace: str, tmp_path: Path
 ) -> None:
     apply(api, namespace)
-    targets = [{"targets": [f"127.0.0.1:{operator.port}"], "labels": {"pod": "here"}}]
-    job = {"job_name": "sentiment-operator", "static_configs": targets}
-    with _prometheus({"global": _QUICK, "scrape_configs": [job]}, tmp_path) as prometheus:
-        for title, query in _queries((ROOT / "charts/sentiment-operator/files/dashboard.json").read_text()):
-            wait_for(f"data in {title}", partial(prometheus.ask, query), 60)
+    jobs = [
+        _job("sentiment-operator", f"127.0.0.1:{operator.port}", pod="here"),
+        _job("reviews", f"{ADDRESS}:{PORT}", pod="reviews-7d9f4b5c6-x2x9k", namespace=namespace),
+    ]
+    with (
+        running(write_package(tmp_path / "tiny"), tmp_path, host=ADDRESS, port=PORT, warm_up=True),
+        own_prometheus({"global": _QUICK, "scrape_configs": jobs}, tmp_path) as prometheus,
+    ):
+        for title, query in _queries(fleet.FILE.read_text()):
+            wait_for(f"data in {title}", partial(_data, prometheus, query), 60)
+        [sample] = prometheus.ask(fleet.requests_per_service())
+        assert sample["metric"] == {"namespace": namespace, "sentimentservice": "reviews"}
+
+
+def _job(name: str, address: str, **labels: str) -> dict[str, Any]:
+    return {"job_name": name, "static_configs": [{"targets": [address], "labels": labels}]}
 
 
 def _data(prometheus: Prometheus, query: str) -> list[dict[str, Any]]:
@@ -117,38 +126,10 @@ def _shown_config(namespace: str, kubeconfig: Path, rules: Path) -> dict[str, An
     return {**config, "global": _QUICK, "rule_files": [str(rules)]}
 
 
-@contextmanager
-def _prometheus(config: dict[str, Any], folder: Path) -> Iterator[Prometheus]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    file, log = folder / "prometheus.yaml", folder / "prometheus.log"
-    file.write_text(yaml.safe_dump(config))
-    command = [
-        str(prometheus_program()),
-        f"--config.file={file}",
-        f"--storage.tsdb.path={folder / 'data'}",
-        f"--web.listen-address=127.0.0.1:{port}",
-        "--enable-feature=exemplar-storage",
-    ]
-    with (
-        log.open("wb") as output,
-        subprocess.Popen(command, stdout=output, stderr=output) as process,
-        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as http,
-    ):
-        try:
-            wait_for("Prometheus", lambda: "Server is ready" in log.read_text())
-            yield Prometheus(http)
-        except BaseException:
-            print(log.read_text()[-4000:])
-            raise
-        finally:
-            process.terminate()
-
-
 def _queries(dashboard: str) -> list[tuple[str, str]]:
     """Title of the panel, query."""
     panels = json.loads(dashboard)["panels"]
-    return [(panel["title"], target["expr"]) for panel in panels for target in panel["targets"]]
+    return [(panel["title"], target["expr"]) for panel in panels for target in panel.get("targets", ())]
 
 
 def _rules(prometheus: Prometheus, field: str) -> list[str]:

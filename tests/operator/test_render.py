@@ -200,5 +200,5 @@ def test_the_dashboard_is_json_with_a_panel_for_every_place() -> None:
     [text] = by_kind(AUTOSCALED)["ConfigMap"]["data"].values()
     panels = json.loads(text)["panels"]
     places = [(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in panels]
-    assert len(set(places)) == len(panels) == 12
-    assert all(target["expr"] for panel in panels for target in panel["targets"])
+    assert len(set(places)) == len(panels)
+    assert all(target["expr"] for panel in panels if panel["type"] != "row" for target in panel["targets"])
