@@ -11,7 +11,7 @@ INGRESS ?=
 MONITORING ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test test-unit test-api test-web test-torch test-cuda test-models test-release test-python e2e bench reliability scaling campaign lint generate docs model images audit release version cluster-up cluster-down
+.PHONY: help demo demo-down test test-unit test-api test-web test-torch test-cuda test-models test-release test-python e2e bench reliability scaling campaign dashboards lint generate docs model images audit release version cluster-up cluster-down
 
 help: ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -64,6 +64,9 @@ scaling: ## simulate the autoscaler's rules over loads of many kinds, into docs/
 campaign: ## the long fault campaign: every fault at every write, against a real API server
 	$(RUN) python -m tests.operator.campaign
 
+dashboards: ## both dashboards after MINUTES=12 of load on a real cluster, drawn with Grafana's components, into docs/images
+	@$(RUN) python -m e2e.dashboards --name $(NAME) $(if $(MINUTES),--minutes $(MINUTES))
+
 lint: ## ruff, mypy --strict, import layers
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
@@ -73,12 +76,13 @@ lint: ## ruff, mypy --strict, import layers
 docs: ## the documentation as a site in build/site, with strict links
 	NO_MKDOCS_2_WARNING=1 $(RUN) mkdocs build --quiet
 
-generate: ## CRDs, their copies in chart and manifests, reference docs, TypeScript types, the web page
+generate: ## CRDs, their copies in chart and manifests, the fleet's dashboard, reference docs, TypeScript types, the web page
 	$(RUN) python -m sentiment_operator.api.generate
 	$(RUN) python -m sentiment_service.generate
 	$(RUN) python -m e2e.manifests
 	$(RUN) python -m e2e.olm.bundle
 	$(RUN) python -m e2e.compose.files
+	$(RUN) python -m e2e.dashboards.fleet
 	$(RUN) python -m e2e.docs
 	$(RUN) python -m e2e.webtools
 
