@@ -5,13 +5,14 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/sentiment-operator
 TORCH_ENV := $(CACHE)/env-torch
 UNIT := not api and not e2e and not browser and not torch and not cuda and not models and not release
 PYTHON ?= 3.13
+KUBERNETES ?= 1.29.15
 NAME ?= dev
 NODES ?= 1
 INGRESS ?=
 MONITORING ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test test-unit test-api test-web test-torch test-cuda test-models test-release test-python e2e bench reliability scaling campaign dashboards lint generate docs model images audit release version cluster-up cluster-down
+.PHONY: help demo demo-down test test-unit test-api test-web test-torch test-cuda test-models test-release test-python test-kubernetes e2e bench reliability scaling campaign dashboards lint generate docs model images audit release version cluster-up cluster-down
 
 help: ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -48,6 +49,9 @@ test-release: ## a fresh node from nothing but what a release holds; README's an
 
 test-python: ## test-unit with another Python (PYTHON=3.13), in an environment of its own
 	UV_PROJECT_ENVIRONMENT=$(CACHE)/env-$(PYTHON) $(UV) run --frozen --python $(PYTHON) --all-groups --extra operator --extra service --extra otel pytest -q -m "$(UNIT)"
+
+test-kubernetes: ## test-api with another Kubernetes (KUBERNETES=1.29.15), built once: e2e/cluster/kubernetes has those there are
+	KUBERNETES=$(KUBERNETES) $(RUN) pytest -q -m api
 
 e2e: ## a real cluster
 	$(RUN) pytest -q -m e2e

@@ -22,13 +22,18 @@ class Program:
     stamp: str = ""  # -X flags: versions that the modules themselves don't carry
 
 
-_VERSION = "k8s.io/component-base/version"
-_STAMP = f"-X {_VERSION}.gitVersion=v1.37.2 -X {_VERSION}.gitMajor=1 -X {_VERSION}.gitMinor=37"
+def version_stamp(version: str) -> str:
+    """The flags that tell Kubernetes' programs their version (1.37.2)."""
+    at = "k8s.io/component-base/version"
+    major, minor, _ = version.split(".")
+    return f"-X {at}.gitVersion=v{version} -X {at}.gitMajor={major} -X {at}.gitMinor={minor}"
+
+
 _CONTAINERD = "github.com/containerd/containerd/v2/cmd/"
 _CONTAINERD_TAGS = "no_btrfs,no_zfs,no_devmapper"
 
 # What API-server tests need: this one alone, so that they start soon.
-CONTROL_PLANE = (Program("node", ".", stamp=_STAMP),)
+CONTROL_PLANE = (Program("node", ".", stamp=version_stamp("1.37.2")),)
 HELM = Program("helm", "helm.sh/helm/v4/cmd/helm")
 NODE = (
     *CONTROL_PLANE,

@@ -15,6 +15,7 @@ from . import build, cgroups, images, node
 from .addons import install_addons
 from .control_plane import Endpoints, Supervisor, start_control_plane
 from .errors import ClusterError
+from .kubernetes import link_control_plane
 from .node_config import CONTAINERD_SOCKET, Node
 from .packages import NODE_PACKAGES, ensure_packages
 from .paths import REPO, ClusterPaths
@@ -217,15 +218,18 @@ def _kill(paths: ClusterPaths) -> None:
 
 @contextmanager
 def control_plane(folder_name: str) -> Iterator[ClusterPaths]:
-    """etcd, API server and controller manager on free loopback ports: no node, no root, seconds to start."""
-    binaries = build.build_node(build.CONTROL_PLANE)
+    """etcd, API server and controller manager on free loopback ports: no node, no root, seconds to start.
+
+    KUBERNETES in the environment names another version of the latter two (kubernetes.versions).
+    """
     paths = ClusterPaths(folder_name)
     if paths.root.exists():
         shutil.rmtree(paths.root)
     paths.root.mkdir(parents=True)
-    supervisor = Supervisor(binaries, paths.logs)
+    supervisor = Supervisor(paths.root / "bin", paths.logs)
     endpoints = Endpoints(None, *_free_ports(5))
     try:
+        link_control_plane(supervisor.binaries, os.environ.get("KUBERNETES", ""))
         start_control_plane(supervisor, paths, endpoints, nodes=0)
         shutil.copy(paths.component_kubeconfig("admin"), paths.kubeconfig)
         yield paths
