@@ -15,7 +15,11 @@ MODEL = Kind(MODEL_KIND, GROUP, VERSION, MODEL_PLURAL)
 KINDS = {known.kind: known for known in (SERVICE, MODEL, *CHILDREN, POD)}
 WRITE_SECONDS = 3.5  # shorter than the time between the last permitted write and the end of the Lease
 _PAGE = "200"
-_DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json"
+# All groups at once; Kubernetes 1.29 has it as v2beta1 alone, with the same fields.
+_DISCOVERY = ",".join(
+    f"application/json;g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList"
+    for version in ("v2", "v2beta1")
+)
 
 
 class Cluster:
