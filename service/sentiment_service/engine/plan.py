@@ -16,9 +16,8 @@ RESERVED_SECONDS = 1.0
 GRAIN = 8
 # Longer rows run alone, and are rare.
 _LONG, _LONG_GRAIN = 256, 32
-# Every run costs this much beside its tokens, and one of a new size twice as much and more. For a small
-# model that is as much as many tokens: from COARSE on runs are larger, and the grain is a sixteenth to an
-# eighth of them, so that their sizes are as few.
+# Every run costs this much beside its tokens, and one of a new shape twice as much and more. For a small
+# model that is as much as many tokens: from COARSE on few shapes gain more than their padding loses.
 _RUN_SECONDS = 0.003
 LEAST_OVERHEAD, MOST_OVERHEAD, COARSE = 8, 64, 16
 # So many times the tokens of a run are its limit then: they still take less time than a large model's.
@@ -43,12 +42,12 @@ def overhead(seconds_per_token: float) -> int:
 
 def width(tokens: int, rows: int = 1, overhead: int = LEAST_OVERHEAD) -> int:
     """What `rows` rows are padded to, the longest of which has so many tokens."""
-    grain = GRAIN
     if overhead >= COARSE:
-        grain = max(GRAIN, 1 << (rows * tokens).bit_length() >> 4)
+        step = 1 << max(3, (tokens // 4).bit_length() - 1)
     elif tokens > _LONG:
-        grain = _LONG_GRAIN
-    step = grain // math.gcd(grain, rows)
+        step = _LONG_GRAIN
+    else:
+        step = GRAIN // math.gcd(GRAIN, rows)
     return -(-tokens // step) * step
 
 
