@@ -57,6 +57,8 @@ def test_what_is_asked_for_is_scraped_and_drawn(
     for where in (namespace, OPERATOR_NAMESPACE):
         wait_for(f"targets of {where} that are up", prometheus.targets_up(where), 120)
 
+    # Rates need something between two scrapes: an operator with nothing to do makes no pass.
+    cluster.kubectl("-n", namespace, "label", "sentimentservice", "reviews", "seen=scraped")
     with load(cluster, namespace, "reviews", callers=1):
         for where, name in ((namespace, "reviews"), (OPERATOR_NAMESPACE, "sentiment-operator")):
             [dashboard] = cluster.get("-n", where, "configmap", f"{name}-dashboard")["data"].values()
