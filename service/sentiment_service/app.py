@@ -77,8 +77,7 @@ def create_app(
     app.state.service = service
     errors.install(app)
     for part in (routes, stream, inference, info, probes, pages):
-        # Not included: FastAPI would look for the route in a tree of routers, with every request.
-        app.router.routes.extend(part.router(service).routes)
+        app.include_router(part.router(service))
     openapi.install(app)
     keys = KeyRing(settings.api_keys_file) if settings.api_keys_file else None
     streams = frozenset({stream.ANALYZE_STREAM})

@@ -188,11 +188,10 @@ def bound_buffers(listener: socket.socket) -> None:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SOCKET_BUFFER_BYTES)
 
 
-# What `uvicorn.Config` is given. There are no websockets here, and nothing asks who the client is.
+# What `uvicorn.Config` is given. There are no websockets here.
 OPTIONS: dict[str, Any] = {
     "http": GuardedConnection,
     "ws": "none",
-    "proxy_headers": False,
     "timeout_keep_alive": KEEP_ALIVE_SECONDS,
     "access_log": False,
     "server_header": False,

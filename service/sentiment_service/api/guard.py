@@ -238,12 +238,10 @@ class _Exchange(Holder):
             return
         body = message.get("body", b"")
         more = message.get("more_body", False)
-        if len(body) <= _CHUNK:
-            await self._send(message)
-            return
-        self.waiting = True
-        self._budget.charge(self, len(body))
-        for start in range(0, len(body), _CHUNK):
+        if len(body) > _CHUNK:
+            self.waiting = True
+            self._budget.charge(self, len(body))
+        for start in range(0, max(1, len(body)), _CHUNK):
             if self.deadline is not None and not self.deadline.expired() and self.end is _End.DEADLINE:
                 self.deadline.reschedule(asyncio.get_running_loop().time() + self.limit)
             last = start + _CHUNK >= len(body)

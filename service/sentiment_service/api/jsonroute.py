@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import gc
 import json
+from collections.abc import Callable, Coroutine
 from typing import Any, NoReturn, TypeVar
 
 from fastapi import Request
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 
 from sentiment_service.api.errors import ApiError
 
@@ -84,17 +84,17 @@ def check_content_type(given: str) -> None:
 class JsonRoute(APIRoute):
     """Calls `endpoint(body, request, **path parameters)`; it returns the model to answer with."""
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        if self.body_field is not None:
-            # FastAPI's own would open exit stacks for dependencies, of which there are none.
-            self.app = self._answer
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        if self.body_field is None:
+            return super().get_route_handler()
+        model: type[BaseModel] = self.body_field.field_info.annotation  # type: ignore[assignment]
+        endpoint = self.endpoint
+        exclude_none = self.response_model_exclude_none
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
-        check_content_type(request.headers.get("content-type", ""))
-        model: type[BaseModel] = self.body_field.field_info.annotation  # type: ignore[union-attr, assignment]
-        body = parse(model, await request.body())
-        answer: BaseModel = await self.endpoint(body, request, **request.path_params)
-        text = answer.model_dump_json(exclude_none=self.response_model_exclude_none)
-        await Response(text, media_type="application/json")(scope, receive, send)
+        async def handle(request: Request) -> Response:
+            check_content_type(request.headers.get("content-type", ""))
+            body = parse(model, await request.body())
+            answer: BaseModel = await endpoint(body, request, **request.path_params)
+            return Response(answer.model_dump_json(exclude_none=exclude_none), media_type="application/json")
+
+        return handle
