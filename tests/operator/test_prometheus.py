@@ -4,6 +4,7 @@ the operator's pods, and its rules are those that the plug-in prints.
 The API server here has no nodes: a service that runs beside it stands where the pod's status says.
 """
 
+import itertools
 import json
 import subprocess
 import sys
@@ -75,12 +76,19 @@ def test_every_panel_of_the_fleets_dashboard_has_data(
         _job("sentiment-operator", f"127.0.0.1:{operator.port}", pod="here"),
         _job("reviews", f"{ADDRESS}:{PORT}", pod="reviews-7d9f4b5c6-x2x9k", namespace=namespace),
     ]
+    changes = itertools.count()
+
+    def changed_and_asked(prometheus: Prometheus, query: str) -> list[dict[str, Any]]:
+        """An operator with nothing to do makes no pass, and a quantile of none has no value."""
+        api("-n", namespace, "label", "sentimentservice", "reviews", f"change={next(changes)}", "--overwrite")
+        return _data(prometheus, query)
+
     with (
         running(write_package(tmp_path / "tiny"), tmp_path, host=ADDRESS, port=PORT, warm_up=True),
         own_prometheus({"global": _QUICK, "scrape_configs": jobs}, tmp_path) as prometheus,
     ):
         for title, query in _queries(fleet.FILE.read_text()):
-            wait_for(f"data in {title}", partial(_data, prometheus, query), 60)
+            wait_for(f"data in {title}", partial(changed_and_asked, prometheus, query), 60)
         [sample] = prometheus.ask(fleet.requests_per_service())
         assert sample["metric"] == {"namespace": namespace, "sentimentservice": "reviews"}
 
