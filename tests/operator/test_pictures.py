@@ -30,7 +30,8 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
     job = {"job_name": "itself", "static_configs": [{"targets": ["127.0.0.1:9"]}]}
     config = {"global": {"scrape_interval": "1s"}, "scrape_configs": [job]}
     with own_prometheus(config, tmp_path_factory.mktemp("prometheus")) as found:
-        wait_for("a scrape", lambda: found.ask("up"))
+        # A graph ends at the last whole step.
+        wait_for("a scrape a step ago", lambda: found.ask("up offset 15s"), 60)
         yield found
 
 
