@@ -65,7 +65,7 @@ def servers() -> list[Target]:
 
 
 def measure(console: Console) -> dict[str, Any]:
-    name, driver = query("name,driver_version").split(", ")
+    device, driver = query("name,driver_version").split(", ")
     texts = mixed(TEXTS)
     rows: dict[str, dict[str, list[float]]] = {}
     shares: dict[str, list[dict[str, float]]] = {}
@@ -99,8 +99,8 @@ def measure(console: Console) -> dict[str, Any]:
                 figures, share = (of_article if server is running[-1] else of)(server, texts)
                 server.freeze()
                 shares.setdefault(server.target.name, []).append(share)
-                for name, value in figures.items():
-                    rows.setdefault(server.target.name, {}).setdefault(name, []).append(value)
+                for figure, value in figures.items():
+                    rows.setdefault(server.target.name, {}).setdefault(figure, []).append(value)
                 steps.done(
                     f"{server.target.name}: "
                     + ", ".join(f"{n} {v:.4g}" for n, v in (figures | share).items())
@@ -109,7 +109,7 @@ def measure(console: Console) -> dict[str, Any]:
         restart = restarted(running[0], texts[0])
         steps.done(f"killed engine: an answer after {restart:.1f} s")
     return {
-        "device": name, "driver": driver, "rounds": ROUNDS, "raw": loop, "rows": rows, "shares": shares,
+        "device": device, "driver": driver, "rounds": ROUNDS, "raw": loop, "rows": rows, "shares": shares,
         "memory_mb": memory, "restart_seconds": restart, "connections": SENDERS * CONNECTIONS,
         "batch_texts": BATCH_TEXTS, "batches": BATCHES,
     }  # fmt: skip

@@ -7,7 +7,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from sentiment_operator.api.v1alpha1.monitoring import PrometheusRule
 from sentiment_operator.cluster.reflector import SILENCE_SECONDS
+from sentiment_operator.render.dashboard import failure_steps, latency_steps
 from sentiment_operator.render.grafana import (
     Panel,
     Query,
@@ -31,8 +33,8 @@ _FAILING = "structbert_requests_total{" + FAILED + "}"
 # The replica that waits to lead has a queue too, and works on none of it.
 _WAITING = "sentiment_operator_queue_depth * sentiment_operator_leader"
 # The thresholds that a service's alerts have when its spec names no others.
-_FAILURES = ((None, "green"), (0.001, "orange"), (0.01, "red"))
-_LATENCY = ((None, "green"), (0.5, "red"))
+_RULE = PrometheusRule()  # type: ignore[call-arg]
+_FAILURES, _LATENCY = failure_steps(_RULE), latency_steps(_RULE)
 _GRAPH_HEIGHT, _TABLE_HEIGHT, _STAT_HEIGHT = 9, 7, 4
 
 

@@ -7,7 +7,20 @@ from typing import Any
 from ..api.quantity import amount
 from ..api.v1alpha1 import Owner, SentimentServiceSpec
 from ..api.v1alpha1.monitoring import PrometheusRule
-from .grafana import Panel, Query, Row, dashboard_model, fixed, graph, matching, measured, named, shades, stat
+from .grafana import (
+    Panel,
+    Query,
+    Row,
+    Steps,
+    dashboard_model,
+    fixed,
+    graph,
+    matching,
+    measured,
+    named,
+    shades,
+    stat,
+)
 from .metadata import metadata
 from .prometheus import cpu, failures, latency, memory, series
 
@@ -77,9 +90,19 @@ def _slow(rule: PrometheusRule) -> float:
     return rule.thresholds.p95_latency_milliseconds / 1000
 
 
+def failure_steps(rule: PrometheusRule) -> Steps:
+    """Of a share of requests: orange uses up the error budget, red is an alert's."""
+    budget = float((100 - Decimal(rule.objective_percent)) / 100)
+    return ((None, "green"), (budget, "orange"), (_failing(rule), "red"))
+
+
+def latency_steps(rule: PrometheusRule) -> Steps:
+    """Of P95 in seconds: red is an alert's."""
+    return ((None, "green"), (_slow(rule), "red"))
+
+
 def _first(owner: Owner, rule: PrometheusRule) -> list[Panel]:
     whose = f'namespace="{owner.namespace}",sentimentservice="{owner.name}"'
-    budget = float((100 - Decimal(rule.objective_percent)) / 100)
     return [
         stat(
             "Firing alerts",
@@ -106,14 +129,14 @@ def _first(owner: Owner, rule: PrometheusRule) -> list[Panel]:
             "Share of requests that ended in 429 or 5xx; orange uses up the error budget, red is an alert's.",
             "percentunit",
             failures(owner),
-            ((None, "green"), (budget, "orange"), (_failing(rule), "red")),
+            failure_steps(rule),
         ),
         stat(
             "Latency (P95)",
             "95 of 100 requests take no longer; red is an alert.",
             "s",
             measured(latency(owner, 0.95)),
-            ((None, "green"), (_slow(rule), "red")),
+            latency_steps(rule),
         ),
         stat(
             "Waiting texts",

@@ -102,15 +102,7 @@ def stat(
         "showPercentChange": False,
         "percentChangeColorMode": "standard",
     }
-    return _panel(
-        "stat",
-        title,
-        description,
-        defaults,
-        (),
-        options,
-        [Query(expression, title)],
-    )
+    return _panel("stat", title, description, defaults, (), options, [Query(expression, title)])
 
 
 def graph(
@@ -143,6 +135,8 @@ def graph(
     defaults = {"unit": unit, "min": 0, "color": {"mode": "palette-classic"}, "custom": custom}
     if limit is not None:
         defaults["thresholds"] = _thresholds(((None, "transparent"), (limit, "red")))
+    if decimals is not None:
+        defaults["decimals"] = decimals
     options = {
         "legend": {
             "showLegend": True,
@@ -152,9 +146,7 @@ def graph(
         },
         "tooltip": {"mode": "multi", "sort": "desc"},
     }
-    return _panel(
-        "timeseries", title, description, _with_decimals(defaults, decimals), overrides, options, queries
-    )
+    return _panel("timeseries", title, description, defaults, overrides, options, queries)
 
 
 def table(
@@ -243,10 +235,6 @@ def _override(matcher: str, what: str, properties: dict[str, Any]) -> Override:
 
 def _thresholds(steps: Steps) -> dict[str, Any]:
     return {"mode": "absolute", "steps": [{"value": value, "color": colour} for value, colour in steps]}
-
-
-def _with_decimals(defaults: dict[str, Any], decimals: int | None) -> dict[str, Any]:
-    return defaults if decimals is None else {**defaults, "decimals": decimals}
 
 
 def _panel(

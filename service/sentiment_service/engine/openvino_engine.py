@@ -29,7 +29,7 @@ def in_f32(wanted: str, preferred: str) -> bool:
 
 
 class OpenVinoEngine:
-    device = "CPU"
+    device = "cpu"
     overhead = 0
 
     def __init__(self, model: Path, threads: int, precision: str = "") -> None:
