@@ -59,6 +59,8 @@ def settle(api: Api, operator: Operator, namespace: str) -> float:
         touch(api, operator, namespace)
         return operator.writes() == calls
 
+    # The calls are those about all objects.
+    alone(api)
     # The status follows a second after what it tells: not quiet before.
     wait_for("pods in the status", told)
     wait_for("quiet operator", quiet)

@@ -169,7 +169,7 @@ async def campaign(
     lanes: int,
     say: Callable[[str], None] = lambda _: None,
     *,
-    patience: float = 40.0,
+    patience: float = 90.0,
     bug: str = "",
 ) -> AsyncIterator[tuple[Campaign, Report, World]]:
     """Open lanes on an API server that has the CRD; gives also a lane for asking what is valid.
@@ -197,7 +197,7 @@ async def full(
 ) -> Report:
     """All points: every fault at every write of every workload, disturbances, drawn changes."""
     schema, dice = spec_schema(), random.Random(seed)
-    async with campaign(kubeconfig, lanes, say, patience=90.0) as (running, report, world):
+    async with campaign(kubeconfig, lanes, say) as (running, report, world):
         single, report.refused = await settings(world, schema, dice)
         say(f"{len(BASIC) + len(single)} workloads")
         await running.faults(BASIC, lambda points: points)

@@ -37,6 +37,8 @@ _PREFIX = f"/apis/{GROUP}/{VERSION}"
 _QUIET = 0.35
 # Nothing has moved for so long: it is the end, also where it can't be told from a pause.
 _STILL = 6.0
+# Seconds until an end without a fault is given up: all else is measured by it, and machines may be slow.
+_UNTIL_KNOWN = 120.0
 
 
 @dataclass(frozen=True)
@@ -161,7 +163,7 @@ class World:
 
     async def _package(self, name: str) -> str:
         pods = f"/api/v1/namespaces/{self.lane.name}/pods"
-        deadline = time.monotonic() + self._patience
+        deadline = time.monotonic() + _UNTIL_KNOWN
         while time.monotonic() < deadline:
             _, model = await self._proxy.admin("GET", self._path(name, MODEL_KIND))
             if path := model.get("status", {}).get("package", {}).get("path"):
@@ -179,14 +181,15 @@ class World:
     async def settled(
         self, name: str, kind: str = KIND, *, same_as: Outcome | None = None, exact: bool = True
     ) -> Outcome:
-        """The state when nothing moves any more; given an outcome, waits (so long) for just that.
+        """The state when nothing moves any more; given an outcome, waits (its patience) for just that.
 
         A write after that counts among the objects, unless Kubernetes' controllers gave rise to it.
         """
-        started = changed = time.monotonic()
+        changed = time.monotonic()
+        deadline = changed + (self._patience if same_as else _UNTIL_KNOWN)
         before: Any = None
         while True:
-            await self._quiet(started + self._patience)
+            await self._quiet(deadline)
             writes = self.lane.writes
             objects, theirs, calm = await self._observe(name, kind, exact)
             applied = Counter(
@@ -194,7 +197,7 @@ class World:
             )
             found = Outcome(objects, applied, writes, self._refusal)
             now = time.monotonic()
-            if now > started + self._patience:
+            if now > deadline:
                 return found
             if (objects, theirs, writes) != before:
                 before, changed = (objects, theirs, writes), now
