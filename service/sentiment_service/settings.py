@@ -63,7 +63,9 @@ class Settings(BaseSettings):
     max_batch_items: int = Field(default=1000, ge=1, description="texts of one batch request")
     max_body_bytes: int = Field(default=4 << 20, ge=1024, description="bytes of one request body")
     max_batch_tokens: int = Field(
-        default=256, ge=1, description="padded tokens of one engine run; four times as many for a small model"
+        default=256,
+        ge=1,
+        description="padded tokens of one engine run; four times as many where a run costs much beside them",
     )
     queue_limit: int = Field(
         default=4096, ge=1, description="texts waiting for one model; more are refused with 429"

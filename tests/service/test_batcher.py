@@ -83,3 +83,22 @@ def test_runs_of_a_quick_engine_get_few_shapes_and_those_of_the_next_start_anew(
         await batcher.stop()
 
     asyncio.run(scenario())
+
+
+def test_runs_that_cost_much_beside_their_tokens_become_larger_once_both_sizes_were_seen() -> None:
+    async def scenario() -> None:
+        shapes: list[tuple[int, int]] = []
+
+        async def run(batch: Sequence[Ids], width: int, _: float) -> Answer:
+            shapes.append((len(batch), width))
+            return Answer(0.018 + 0.0004 * width * len(batch), [(0.0, 1.0) for _ in batch])
+
+        batcher = Batcher(run, queue_limit=1000, max_tokens=256, on_batch=lambda _: None)
+        batcher.start()
+        await batcher.submit([tuple(range(20))], bulk=False, max_batch=1)
+        await batcher.submit([(number, *range(29)) for number in range(64)], bulk=False, max_batch=64)
+        assert shapes[:2] == [(1, 24), (8, 30)]
+        assert max(rows * width for rows, width in shapes[2:]) > 3 * 256
+        await batcher.stop()
+
+    asyncio.run(scenario())

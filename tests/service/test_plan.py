@@ -10,16 +10,20 @@ from sentiment_service.engine.plan import (
     BULK_SHARE,
     COARSE,
     GRAIN,
+    LARGE,
     LEAST_OVERHEAD,
     MOST_OVERHEAD,
     MOST_ROWS,
     RESERVED_SECONDS,
+    SMALL,
     Candidate,
+    Pace,
     budget,
     bulk_streams,
     choose,
     leads_bulk,
     overhead,
+    quickest,
     usual_widths,
     width,
 )
@@ -128,9 +132,37 @@ def test_a_model_whose_runs_cost_many_tokens_gets_few_shapes(tokens: int, rows: 
 
 def test_the_smaller_the_model_the_more_tokens_a_run_costs() -> None:
     # Seconds a token, as measured: BERT-base and the bundled model.
-    assert overhead(480e-6) == LEAST_OVERHEAD
-    assert COARSE < overhead(60e-6) < MOST_OVERHEAD
-    assert overhead(0) == MOST_OVERHEAD
+    assert overhead([Pace(40, 480e-6)]) == LEAST_OVERHEAD
+    assert COARSE < overhead([Pace(40, 60e-6)]) < MOST_OVERHEAD
+    assert overhead([Pace(40, 0)]) == MOST_OVERHEAD
+
+
+def test_what_a_run_of_a_large_model_costs_is_told_by_two_sizes() -> None:
+    # BERT-base int8 with AMX, which is quick at tokens and reads all weights each run; with VNNI alone.
+    assert COARSE < overhead([Pace(40, 930e-6), Pace(256, 490e-6)]) < MOST_OVERHEAD
+    assert overhead([Pace(40, 690e-6), Pace(256, 660e-6)]) == LEAST_OVERHEAD
+    # Other work on the cores makes the large one slower, or the small one slower than it is.
+    assert overhead([Pace(40, 600e-6), Pace(256, 660e-6)]) == LEAST_OVERHEAD
+    assert overhead([Pace(8, 1.0), Pace(256, 0.01)]) == MOST_OVERHEAD
+
+
+@given(st.integers(1, SMALL), st.integers(LARGE, 4096), st.floats(0.003, 1), st.floats(1e-5, 1e-2))
+def test_what_a_run_costs_is_where_the_line_begins(few: int, many: int, run: float, token: float) -> None:
+    paces = [Pace(tokens, run / tokens + token) for tokens in (few, many)]
+    wanted = max(LEAST_OVERHEAD, min(MOST_OVERHEAD, run / token))
+    assert abs(overhead(paces) - wanted) <= 1
+
+
+paces = st.builds(Pace, st.integers(1, 4096), st.floats(1e-6, 1))
+
+
+@given(st.lists(paces, min_size=1))
+def test_of_each_size_the_quickest_run_counts(seen: list[Pace]) -> None:
+    kept = quickest(seen)
+    assert min(kept, key=lambda pace: pace.seconds).seconds == min(pace.seconds for pace in seen)
+    assert len({(pace.tokens <= SMALL, pace.tokens >= LARGE) for pace in kept}) == len(kept)
+    assert quickest(kept) == kept
+    assert LEAST_OVERHEAD <= overhead(kept) <= MOST_OVERHEAD
 
 
 @given(st.integers(3, 512))

@@ -14,11 +14,13 @@ from sentiment_service.engine.frames import Ids, Logits
 from sentiment_service.engine.plan import (
     LEAST_OVERHEAD,
     Candidate,
+    Pace,
     budget,
     bulk_streams,
     choose,
     leads_bulk,
     overhead,
+    quickest,
     width,
 )
 from sentiment_service.engine.process import Answer, EngineFailedError
@@ -122,7 +124,8 @@ class Batcher:
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._seconds_per_token = 0.0
-        self._overhead = LEAST_OVERHEAD
+        self._paces: list[Pace] = []
+        self._known_overhead = self._overhead = LEAST_OVERHEAD
 
     def __len__(self) -> int:
         return len(self._interactive) + len(self._bulk)
@@ -135,7 +138,8 @@ class Batcher:
         """From now on another engine runs, which takes so many runs at the same time, and knows perhaps what
         one costs beside its tokens."""
         self._parallel = parallel
-        self._overhead = max(LEAST_OVERHEAD, overhead)
+        self._paces = []
+        self._known_overhead = self._overhead = max(LEAST_OVERHEAD, overhead)
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._loop(), name="batcher")
@@ -277,7 +281,8 @@ class Batcher:
         latest = seconds / tokens
         old = self._seconds_per_token
         self._seconds_per_token = latest if old == 0 else 0.8 * old + 0.2 * latest
-        self._overhead = max(self._overhead, overhead(latest))
+        self._paces = quickest([*self._paces, Pace(tokens, latest)])
+        self._overhead = max(self._known_overhead, overhead(self._paces))
 
     def _retry_after(self) -> int:
         """Seconds until about half of what waits is answered, from the measured speed."""

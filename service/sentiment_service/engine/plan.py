@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 # While both kinds wait, one run in so many is for bulk: it is never starved, and never in the way.
@@ -20,7 +20,11 @@ _LONG, _LONG_GRAIN = 256, 32
 # model that is as much as many tokens: from COARSE on few shapes gain more than their padding loses.
 _RUN_SECONDS = 0.003
 LEAST_OVERHEAD, MOST_OVERHEAD, COARSE = 8, 64, 16
-# So many times the tokens of a run are its limit then: they still take less time than a large model's.
+# Of a large model it is much where tokens are quick but all weights are read for each run, as with AMX. Two
+# runs of so many tokens tell.
+SMALL, LARGE = 64, 192
+# So many times the tokens of a run are its limit then: a small model's still take less time than others';
+# a large one's runs of fewer tokens would spend their time on what they cost beside them.
 _CHEAP = 4
 # A run on a GPU costs as much as thousands of tokens; one with twice as many spends two thirds of its time on
 # them.
@@ -34,10 +38,35 @@ class Candidate(NamedTuple):
     max_batch: int
 
 
-def overhead(seconds_per_token: float) -> int:
-    """What a run costs beside its tokens, in tokens, for an engine that was this quick at its best."""
-    tokens = _RUN_SECONDS / max(seconds_per_token, 1e-6)
-    return max(LEAST_OVERHEAD, min(MOST_OVERHEAD, round(tokens)))
+class Pace(NamedTuple):
+    """Padded tokens of a run, and the seconds that each took."""
+
+    tokens: int
+    seconds: float
+
+
+def quickest(paces: Iterable[Pace]) -> list[Pace]:
+    """Of up to SMALL tokens, of LARGE and more, and between; as far as there are any."""
+    found: dict[tuple[bool, bool], Pace] = {}
+    for pace in paces:
+        size = (pace.tokens <= SMALL, pace.tokens >= LARGE)
+        found[size] = min(found.get(size, pace), pace, key=lambda one: one.seconds)
+    return list(found.values())
+
+
+def overhead(paces: Sequence[Pace]) -> int:
+    """What a run costs beside its tokens, in tokens, for an engine whose quickest runs were these.
+
+    A small and a large one lie on a line: where it begins is what a run without tokens would take.
+    """
+    run, token = _RUN_SECONDS, min(pace.seconds for pace in paces)
+    small = [pace for pace in paces if pace.tokens <= SMALL]
+    large = [pace for pace in paces if pace.tokens >= LARGE]
+    if small and large:
+        [(few, slow)], [(many, quick)] = small, large
+        token = (many * quick - few * slow) / (many - few)
+        run = max(run, few * (slow - token))
+    return max(LEAST_OVERHEAD, min(MOST_OVERHEAD, round(run / max(token, 1e-6))))
 
 
 def width(tokens: int, rows: int = 1, overhead: int = LEAST_OVERHEAD) -> int:

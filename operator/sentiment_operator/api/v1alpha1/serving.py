@@ -169,8 +169,8 @@ class Serving(Strict):
         256,
         ge=1,
         le=1048576,
-        description="Most padded tokens that the engine computes at once; of a small model, such as the "
-        "bundled one, four times as many.",
+        description="Most padded tokens that the engine computes at once; four times as many where a run "
+        "costs much beside them, as with the bundled model and with AMX.",
     )
     queue_limit: int = Field(
         4096,
