@@ -47,6 +47,9 @@ def add(commands: Any) -> None:
     gate.add_argument("--precision", choices=("auto", "int8", "bf16", "fp32"), default="auto",
                       help="auto measures here and takes the fastest that passes; the others go on to "
                       "the next gentler one when refused")  # fmt: skip
+    gate.add_argument("--engine", choices=("openvino", "torch"), default="openvino",
+                      help="of the service; for torch the package holds the checkpoint, for which the "
+                      "device decides the precision")  # fmt: skip
     gate.add_argument("--prune", metavar="PERCENT", type=_percent,
                       help="also try with about so many of the feed-forward neurons removed")  # fmt: skip
     gate.add_argument("--distil", metavar="CSV",
@@ -96,8 +99,8 @@ def run(options: argparse.Namespace) -> int:
     1: it will not pass by itself; 75 (EX_TEMPFAIL): it may, try again; 143: ended by SIGTERM.
     """
     credentials, status = Credentials({}), 1
-    if getattr(options, "distil", None) and not options.prune:
-        print("sentiment-models: --distil needs --prune", file=sys.stderr)
+    if options.command == "prepare" and (wrong := _contradiction(options)):
+        print(f"sentiment-models: {wrong}", file=sys.stderr)
         return 2
     try:
         if options.command == "inspect":
@@ -121,6 +124,15 @@ def run(options: argparse.Namespace) -> int:
         text = _unexpected(error, credentials)
     print(f"sentiment-models: {credentials.redact(text)}", file=sys.stderr)
     return status
+
+
+def _contradiction(options: argparse.Namespace) -> str:
+    """Options that can't be had together; empty when there are none."""
+    if options.distil and not options.prune:
+        return "--distil needs --prune"
+    if options.engine == "torch" and (options.precision != "auto" or options.prune):
+        return "--engine torch takes the whole checkpoint: leave out --precision and --prune"
+    return ""
 
 
 def _unexpected(error: Exception, credentials: Credentials) -> str:
@@ -176,7 +188,7 @@ def _prepare(options: argparse.Namespace, credentials: Credentials) -> int:
 
             bars = Bars(options.max_accuracy_drop / 100, options.max_calibration_rise / 100)
             wish = Wish(
-                source, options.out, options.name, options.precision, options.labels,
+                source, options.out, options.name, options.precision, options.engine, options.labels,
                 Pruning(options.prune, options.distil) if options.prune else None, options.evaluation,
                 bars, options.max_texts, options.work, options.max_unpacked_bytes, once=options.once,
                 keep=tuple(options.keep) if options.sweep else None,
@@ -206,7 +218,7 @@ def _dry_run(options: argparse.Namespace, source: spec.Source, credentials: Cred
     found = fetch.look(source, credentials)
     return _print({
         "source": source.shown, "revision": found.revision, "bytes": found.bytes, "files": list(found.files),
-        "precisions": [one.shown for one in order(options.precision, options.prune or 0)],
+        "precisions": [one.shown for one in order(options.precision, options.prune or 0, options.engine)],
         "evaluation": options.evaluation,
         "out": str(options.out),
     })  # fmt: skip

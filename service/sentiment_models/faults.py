@@ -85,7 +85,10 @@ class OutOfMemory(Fault):
 
 class TorchMissing(Fault):
     reason = "TorchMissing"
-    remedy = "Install the extra `models`, which converts checkpoints; without it only packages can be taken."
+    remedy = (
+        "Install the extra `models`, which opens checkpoints; without it only packages for openvino can be "
+        "taken."
+    )
 
 
 class ArchiveUnsafe(Fault):
@@ -173,3 +176,8 @@ class QualityGateFailed(Fault):
 class PackageInvalid(Fault):
     reason = "PackageInvalid"
     remedy = "Prepare the package again."
+
+
+class EngineMismatch(Fault):
+    reason = "EngineMismatch"
+    remedy = "Name the package's own engine with --engine, or prepare the checkpoint that it was made from."

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from sentiment_models import faults, isolated, measure, package
-from sentiment_models.checkpoint import layout
+from sentiment_models.calibrate import Floats
+from sentiment_models.checkpoint import layout, rewrite
 
 
 def inspect(folder: Path, labels: tuple[str, str] | None = None) -> dict[str, Any]:
@@ -31,7 +32,10 @@ def inspect(folder: Path, labels: tuple[str, str] | None = None) -> dict[str, An
 
 
 def verify(folder: Path) -> dict[str, Any]:
-    """Digests first, then one text through it: PackageInvalid says what is wrong."""
+    """Digests first, then one text through it: PackageInvalid says what is wrong.
+
+    TorchMissing where a checkpoint can't be opened.
+    """
     try:
         manifest = package.verify(folder)
     except package.PackageError as error:
@@ -40,14 +44,22 @@ def verify(folder: Path) -> dict[str, Any]:
 
     try:
         row = Tokenizer.from_file(str(folder / "tokenizer.json")).encode("房间很大，服务也好。").ids
-        found = isolated.run(measure.measure, folder / "model.xml", "f32", [row])
+        found = _logits(folder, manifest, row)
     except faults.Fault:
         raise
+    except ModuleNotFoundError as error:
+        raise faults.TorchMissing(f"there is no {error.name} here") from error
     except Exception as error:  # tokenizers and OpenVINO raise many kinds
         raise faults.PackageInvalid(f"{folder}: {str(error).strip().splitlines()[-1]}") from error
-    if not abs(found.logits).max() < float("inf"):
+    if not abs(found).max() < float("inf"):
         raise faults.PackageInvalid(f"{folder}: the logits are not finite")
-    return {"digest": manifest["digest"], "name": manifest.get("name"), "logits": found.logits[0].tolist()}
+    return {"digest": manifest["digest"], "name": manifest.get("name"), "logits": found[0].tolist()}
+
+
+def _logits(folder: Path, manifest: dict[str, Any], row: Sequence[int]) -> Floats:
+    if package.engine(manifest["files"]) == "torch":
+        return isolated.run(rewrite.logits, folder, [row])
+    return isolated.run(measure.measure, folder / "model.xml", "f32", [row]).logits
 
 
 def _headers(files: Sequence[Path]) -> dict[str, Any]:

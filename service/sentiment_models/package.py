@@ -7,22 +7,31 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 MANIFEST = "model.json"
-FILES = ("model.xml", "model.bin", "tokenizer.json")
+# What a package holds, by the engine of the service that it is for.
+FILES = {
+    "openvino": ("model.xml", "model.bin", "tokenizer.json"),
+    "torch": ("config.json", "model.safetensors", "tokenizer.json"),
+}
 
 
 class PackageError(ValueError):
     """A package that is not what its model.json says."""
 
 
-def describe(folder: Path) -> dict[str, dict[str, Any]]:
-    """sha256 and size of every file of the package."""
+def engine(files: Iterable[str]) -> str | None:
+    """The engine that a package of these files is for."""
+    return next((name for name, known in FILES.items() if sorted(known) == sorted(files)), None)
+
+
+def describe(folder: Path, names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """sha256 and size of the files."""
     return {
-        name: {"sha256": _sha256(folder / name), "bytes": (folder / name).stat().st_size} for name in FILES
+        name: {"sha256": _sha256(folder / name), "bytes": (folder / name).stat().st_size} for name in names
     }
 
 
@@ -44,12 +53,13 @@ def verify(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise PackageError(f"{folder}: no readable {MANIFEST}: {error}") from error
     files = manifest.get("files")
-    if not isinstance(files, dict) or sorted(files) != sorted(FILES):
-        raise PackageError(f"{folder}: {MANIFEST} does not list {', '.join(FILES)}")
-    missing = [name for name in FILES if not (folder / name).is_file()]
+    if not isinstance(files, dict) or engine(files) is None:
+        known = " or ".join(", ".join(names) for names in FILES.values())
+        raise PackageError(f"{folder}: {MANIFEST} does not list {known}")
+    missing = [name for name in files if not (folder / name).is_file()]
     if missing:
         raise PackageError(f"{folder}: missing {', '.join(missing)}")
-    for name, found in describe(folder).items():
+    for name, found in describe(folder, files).items():
         if files[name] != found:
             raise PackageError(f"{folder}: {name} is not the file that {MANIFEST} names")
     if manifest.get("digest") != digest(files):
@@ -63,7 +73,7 @@ def write(out: Path, manifest: Mapping[str, Any], produce: Callable[[Path], None
     staging = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     try:
         produce(staging)
-        files = describe(staging)
+        files = describe(staging, sorted(path.name for path in staging.iterdir()))
         complete = {**manifest, "files": files, "digest": digest(files)}
         (staging / MANIFEST).write_text(json.dumps(complete, ensure_ascii=False, indent=2) + "\n", "utf-8")
         verify(staging)

@@ -29,7 +29,7 @@ from sentiment_models import (
     trial,
 )
 from sentiment_models.calibrate import Floats
-from sentiment_models.checkpoint import convert, layout, tokens
+from sentiment_models.checkpoint import convert, layout, rewrite, tokens
 from sentiment_models.checkpoint.convert import Converted
 from sentiment_models.checkpoint.layout import Checkpoint
 from sentiment_models.corpus import Example
@@ -65,6 +65,8 @@ class Wish:
     out: Path
     name: str | None = None
     precision: str = "auto"
+    # Of the service, which the package is for: openvino or torch.
+    engine: str = "openvino"
     labels: tuple[str, str] | None = None
     pruning: Pruning | None = None
     evaluation: str = "bundled"
@@ -111,7 +113,7 @@ def _prepare(wish: Wish, credentials: Credentials, progress: Progress) -> dict[s
     )
     progress.part(1.0, fetched.revision[:20], revision=fetched.revision)
     if (fetched.folder / package.MANIFEST).is_file():
-        done = _copy(fetched.folder, wish.out)
+        done = _copy(fetched.folder, wish)
     else:
         texts = _evaluation(wish, credentials)
         unlabelled = _unlabelled(wish, credentials)
@@ -155,7 +157,7 @@ def _make(
     progress.phase("Judging")
     rows = trial.Rows(calibration, judged, calibration[:RANGE_TEXTS])
     scale = trial.Scale(texts, rows, wish.bars, reference.logits[len(probe) :], reference.milliseconds)
-    wanted = quantise.order(wish.precision, wish.pruning.percent if wish.pruning else 0)
+    wanted = quantise.order(wish.precision, wish.pruning.percent if wish.pruning else 0, wish.engine)
     attempts, chosen = trial.attempts(wanted, scale, wish.folder, wish.precision == "auto", progress)
     if chosen is None:
         raise faults.QualityGateFailed(
@@ -167,6 +169,7 @@ def _make(
         "name": wish.package_name, "version": fetched.revision[:40], "source": wish.source.shown,
         "revision": fetched.revision, "labels": list(LABELS), "max_tokens": checkpoint.max_tokens,
         **scale.record(attempts, chosen),
+        **({"precision": "", "inference_precision": ""} if wish.engine == "torch" else {}),
         "architecture": {"model_type": checkpoint.config["model_type"], "layout": checkpoint.layout,
                          "parameters": parameters[chosen.candidate.origin], "labels": list(checkpoint.labels),
                          "ignored_weights": list(converted.ignored)},
@@ -175,9 +178,12 @@ def _make(
     }  # fmt: skip
 
     def produce(folder: Path) -> None:
-        source = trial.ir(wish.folder, chosen.candidate)
-        shutil.copyfile(source, folder / "model.xml")
-        shutil.copyfile(source.with_suffix(".bin"), folder / "model.bin")
+        if wish.engine == "torch":
+            _equal(converted.reference, isolated.run(rewrite.rewrite, checkpoint, LABELS, folder, probe))
+        else:
+            source = trial.ir(wish.folder, chosen.candidate)
+            shutil.copyfile(source, folder / "model.xml")
+            shutil.copyfile(source.with_suffix(".bin"), folder / "model.bin")
         tokenizer.no_truncation()
         tokenizer.save(str(folder / "tokenizer.json"))
 
@@ -259,6 +265,8 @@ def _recipe(wish: Wish, fetched: Fetched, texts: Evaluation, unlabelled: Sequenc
     ]  # fmt: skip
     if wish.pruning:
         facts += [wish.pruning.percent, *unlabelled]
+    if wish.engine != "openvino":  # what was made before there was a choice keeps its recipe
+        facts.append(wish.engine)
     return f"sha256:{hashlib.sha256(json.dumps(facts).encode()).hexdigest()}"
 
 
@@ -270,13 +278,15 @@ def _whole(out: Path) -> dict[str, Any] | None:
         return None
 
 
-def _copy(folder: Path, out: Path) -> dict[str, Any]:
+def _copy(folder: Path, wish: Wish) -> dict[str, Any]:
     """A source that is a finished package already: it was judged where it was made, but it must answer."""
     inspection.verify(folder)
     manifest = package.verify(folder)
+    if (engine := package.engine(manifest["files"])) != wish.engine:
+        raise faults.EngineMismatch(f"the package is for the engine {engine}, not for {wish.engine}")
 
     def produce(staging: Path) -> None:
-        for name in package.FILES:
+        for name in manifest["files"]:
             shutil.copyfile(folder / name, staging / name)
 
-    return package.write(out, manifest, produce)
+    return package.write(wish.out, manifest, produce)

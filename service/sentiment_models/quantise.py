@@ -59,8 +59,13 @@ CANDIDATES = (
 )
 
 
-def order(precision: str, prune: int = 0) -> tuple[Candidate, ...]:
-    """The candidates from the asked precision to the gentlest, all for `auto`; the pruned ones first."""
+def order(precision: str, prune: int = 0, engine: str = "openvino") -> tuple[Candidate, ...]:
+    """The candidates from the asked precision to the gentlest, all for `auto`; the pruned ones first.
+
+    For torch only the whole model in fp32: the device decides what it is computed in.
+    """
+    if engine == "torch":
+        return CANDIDATES[-1:]
     first = next((i for i, one in enumerate(CANDIDATES) if one.precision == precision), 0)
     whole = CANDIDATES[first:]
     return (*(replace(one, pruned=prune) for one in whole), *whole) if prune else whole

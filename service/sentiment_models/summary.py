@@ -10,7 +10,8 @@ from sentiment_models.quantise import Candidate
 def facts(made: dict[str, Any]) -> dict[str, Any]:
     """Of a manifest; names and units are those of a SentimentModel's status."""
     accuracy = made.get("accuracy")
-    how = "pruned" if made.get("pruned") else made.get("precision")
+    # A checkpoint has no precision of its own, and was judged in fp32.
+    how = "pruned" if made.get("pruned") else made.get("precision") or "fp32"
     after = accuracy.get(how) if isinstance(accuracy, dict) else None
     before = accuracy.get("fp32") if isinstance(accuracy, dict) else None
     found = {name: made[name] for name in ("name", "digest", "revision", "precision") if made.get(name)}

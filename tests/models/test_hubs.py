@@ -29,7 +29,7 @@ REFUSALS = [
     (429, faults.SourceRateLimited),
     (503, faults.SourceUnavailable),
 ]
-PACKAGE = (package.MANIFEST, *package.FILES)
+PACKAGE = (package.MANIFEST, *package.FILES["openvino"])
 WANTED = {"config.json", "vocab.txt", "model.safetensors"}
 NOBODY = Credentials({})
 

@@ -94,6 +94,7 @@ def test_each_precision_goes_on_to_gentler_ones_only() -> None:
     assert [one.shown for one in quantise.order("bf16", 30)] == [
         "bf16 (pruned 30 %)", "fp32 (pruned 30 %)", "bf16", "fp32",
     ]  # fmt: skip
+    assert [one.shown for one in quantise.order("auto", engine="torch")] == ["fp32"]
 
 
 @pytest.mark.parametrize(("drop", "per_point"), [(0.02, 1.0), (0.0, None), (-0.01, None)])

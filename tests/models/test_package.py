@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from sentiment_models import package
 
 BUNDLED = Path(__file__).parents[2] / "service" / "sentiment_service" / "bundled"
+
+
+def produce_checkpoint(folder: Path) -> None:
+    for name in package.FILES["torch"]:
+        (folder / name).write_text("{}")
 
 
 def produce(folder: Path) -> None:
@@ -38,14 +44,24 @@ def test_a_failed_write_leaves_the_old_package_and_nothing_else(tmp_path: Path) 
 
     with pytest.raises(OSError, match="disk full"):
         package.write(out, {"name": "two"}, half)
+    with pytest.raises(package.PackageError, match=r"model\.xml, model\.bin, .* or config\.json, model"):
+        package.write(out, {"name": "two"}, lambda folder: (folder / "model.xml").touch())
     assert package.verify(out)["name"] == "one"
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
-@pytest.mark.parametrize("name", package.FILES)
-def test_a_changed_or_missing_file_is_refused(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("made", "name"),
+    [
+        *((produce, name) for name in package.FILES["openvino"]),
+        *((produce_checkpoint, name) for name in package.FILES["torch"]),
+    ],
+)
+def test_a_changed_or_missing_file_is_refused(
+    tmp_path: Path, made: Callable[[Path], None], name: str
+) -> None:
     out = tmp_path / "model"
-    package.write(out, {}, produce)
+    package.write(out, {}, made)
     (out / name).write_bytes(b"else")
     with pytest.raises(package.PackageError, match=name):
         package.verify(out)
@@ -72,7 +88,9 @@ def test_the_bundled_package_holds() -> None:
     assert manifest["labels"] == ["负面", "正面"]
     assert manifest["precision"] == "int8"
     assert manifest["neutral"]["low"] <= manifest["threshold"] <= manifest["neutral"]["high"]
-    assert sorted(path.name for path in BUNDLED.iterdir()) == sorted([*package.FILES, "model.json"])
+    assert sorted(path.name for path in BUNDLED.iterdir()) == sorted(
+        [*package.FILES["openvino"], "model.json"]
+    )
 
 
 def test_the_bundled_package_is_as_good_as_the_card_promises() -> None:

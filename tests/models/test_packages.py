@@ -41,7 +41,7 @@ def volume(tmp_path: Path) -> Path:
 def hub(tmp_path: Path) -> Iterator[Hub]:
     """A server with the bundled package as an archive."""
     with tarfile.open(tmp_path / "m.tar", "w") as archive:
-        for name in (package.MANIFEST, *package.FILES):
+        for name in (package.MANIFEST, *package.FILES["openvino"]):
             archive.add(BUNDLED / name, name)
     with serve() as running:
         running.files["/m.tar"] = (tmp_path / "m.tar").read_bytes()
@@ -118,12 +118,27 @@ def test_a_package_that_cannot_answer_is_refused(volume: Path, tmp_path: Path) -
     text = (broken / "model.xml").read_text().replace("<layers>", "<layres>")
     (broken / "model.xml").write_text(text)
     manifest = json.loads((broken / package.MANIFEST).read_text())
-    manifest["files"] = package.describe(broken)
+    manifest["files"] = package.describe(broken, manifest["files"])
     manifest["digest"] = package.digest(manifest["files"])
     (broken / package.MANIFEST).write_text(json.dumps(manifest))
     code, report = prepare(str(broken), volume / "a", "--once")
     assert (code, report["reason"]) == (1, "PackageInvalid")
     assert not (volume / "a").exists()
+
+
+def test_a_package_of_the_other_engine_is_refused(volume: Path) -> None:
+    code, report = prepare("bundled", volume / "a", "--once", "--engine", "torch")
+    assert (code, report["reason"]) == (1, "EngineMismatch")
+    assert report["message"] == "the package is for the engine openvino, not for torch"
+    assert not (volume / "a").exists()
+
+
+@pytest.mark.parametrize("options", [("--precision", "int8"), ("--prune", "25")])
+def test_torch_takes_the_whole_checkpoint(
+    volume: Path, options: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["prepare", "bundled", str(volume / "a"), "--engine", "torch", *options]) == 2
+    assert "leave out --precision and --prune" in capsys.readouterr().err
 
 
 def test_the_sweep_takes_only_what_nobody_keeps(volume: Path) -> None:
@@ -181,6 +196,22 @@ def test_without_torch_a_checkpoint_is_refused_by_name(volume: Path, tmp_path: P
     with without("snownlp"):
         code, report = prepare(str(checkpoint), volume / "a")
     assert (code, report["reason"]) == (1, faults.TorchMissing.reason)
+
+
+def test_without_torch_a_packaged_checkpoint_is_refused_by_name(
+    volume: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def produce(folder: Path) -> None:
+        for name in package.FILES["torch"]:
+            shutil.copyfile(BUNDLED / "tokenizer.json", folder / name)
+
+    package.write(tmp_path / "checkpoint", {}, produce)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "none"))
+    (tmp_path / "none").mkdir()
+    (tmp_path / "none/torch.py").write_text("raise ModuleNotFoundError('No torch', name='torch')")
+    code, report = prepare(str(tmp_path / "checkpoint"), volume / "a", "--engine", "torch")
+    assert (code, report["reason"]) == (1, faults.TorchMissing.reason)
+    assert report["message"] == "there is no torch here"
 
 
 @contextlib.contextmanager

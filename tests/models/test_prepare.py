@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import resource
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -135,6 +136,85 @@ def test_the_whole_family_converts(tmp_path: Path, family: str) -> None:
         expected = np.array([model(input_ids=torch.tensor([row])).logits[0].numpy() for row in rows])
     assert np.abs(converted.reference - expected).max() < 1e-5
     assert np.abs(measure(tmp_path / "m.xml", "f32", rows).logits - expected).max() < 1e-4
+
+
+def swapped(folder: Path) -> Path:
+    """The checkpoint that has learnt something, with its classifier's rows the other way round."""
+    from tests.models import checkpoints
+
+    def flip(found: dict[str, Any]) -> None:
+        for name in ("classifier.weight", "classifier.bias"):
+            found[name] = found[name].flip(0).contiguous()
+
+    labels = {"0": "POSITIVE", "1": "NEGATIVE"}
+    return checkpoints.hugging_face(folder, flip, label2id={}, id2label=labels)
+
+
+def structbert(folder: Path) -> Path:
+    from tests.models import checkpoints
+
+    return checkpoints.structbert(folder)
+
+
+@pytest.mark.parametrize("made", [swapped, structbert])
+def test_for_torch_the_package_holds_the_checkpoint(tmp_path: Path, made: Callable[[Path], Path]) -> None:
+    import torch  # type: ignore[import-not-found, unused-ignore]
+    from sentiment_models.checkpoint import convert, layout
+    from sentiment_models.measure import measure
+    from sentiment_service.engine.child import create, infer
+    from sentiment_service.engine.package import ModelPackage
+
+    from tests.models import checkpoints
+
+    source = made(tmp_path / "c")
+    done = prepare(source, tmp_path / "m", "--engine", "torch")
+    read = ModelPackage.read(tmp_path / "m")
+    read.verify()
+    assert sorted(done["files"]) == ["config.json", "model.safetensors", "tokenizer.json"]
+    assert (done["precision"], done["inference_precision"], read.manifest.hint) == ("", "", "")
+    assert [one["precision"] for one in done["gate"]["attempts"]] == ["fp32"]
+    assert done["accuracy"]["fp32"] > 0.7
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["accuracyPercent"] == round(100 * done["accuracy"]["fp32"], 2)
+    assert "precision" not in report
+    config = json.loads((tmp_path / "m/config.json").read_text())
+    assert (config["id2label"], config["label2id"]) == ({"0": "负面", "1": "正面"}, {"负面": 0, "正面": 1})
+    assert config["model_type"] == "bert"
+
+    rows = [[2, *range(5, 5 + length), 3] for length in (1, 7, 30)]
+    with torch.no_grad():
+        expected = np.array(
+            [checkpoints.trained()(input_ids=torch.tensor([row])).logits[0].numpy() for row in rows]
+        )
+    engine = create("auto", tmp_path / "m", 1)
+    engine.load()
+    assert np.abs(np.array([infer(engine, [row], 32)[0] for row in rows]) - expected).max() < 1e-5
+    convert.convert(layout.read(source), tmp_path / "ir.xml", rows)
+    assert np.abs(measure(tmp_path / "ir.xml", "f32", rows).logits - expected).max() < 1e-4
+
+
+def test_a_packaged_checkpoint_is_a_source_as_far_as_it_answers(plain: Path, tmp_path: Path) -> None:
+    from safetensors.numpy import load_file, save_file
+
+    torch = ("--engine", "torch")
+    made = prepare(plain, tmp_path / "m", *torch)
+    assert prepare(plain, tmp_path / "m", *torch) == made
+    assert prepare(tmp_path / "m", tmp_path / "copy", *torch) == made
+    assert prepare(tmp_path / "m", tmp_path / "refused")["reason"] == "EngineMismatch"
+
+    def produce(folder: Path) -> None:
+        for name in ("config.json", "tokenizer.json"):
+            shutil.copyfile(tmp_path / "m" / name, folder / name)
+        kept = load_file(tmp_path / "m/model.safetensors")
+        del kept["classifier.bias"]
+        save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
+
+    package.write(tmp_path / "broken", made, produce)
+    refused = prepare(tmp_path / "broken", tmp_path / "refused", *torch)
+    assert refused["reason"] == "PackageInvalid"
+    assert "no weights for classifier.bias" in refused["message"]
+    assert not (tmp_path / "refused").exists()
+    assert package.engine(prepare(plain, tmp_path / "m", "--precision", "fp32")["files"]) == "openvino"
 
 
 def drop(name: str) -> Callable[[dict[str, Any]], None]:

@@ -84,6 +84,27 @@ def test_a_checkpoint_is_served(checkpoint: Path, tmp_path: Path) -> None:
     assert data["confidence"] == pytest.approx(max(positive, 1 - positive), abs=1e-3)
 
 
+def test_a_prepared_checkpoint_is_served(tmp_path: Path) -> None:
+    """ENGINE=torch and the package that `sentiment-models prepare --engine torch` makes of a checkpoint."""
+    from sentiment_models.__main__ import main
+
+    from tests.models import checkpoints
+
+    source = checkpoints.structbert(tmp_path / "checkpoint")
+    options = ["--engine", "torch", "--max-texts", "300", "--quiet"]
+    assert main(["prepare", str(source), str(tmp_path / "package"), *options]) == 0
+    with running(tmp_path / "package", tmp_path, warm_up=True, engine="torch") as service:
+        wait_for("the model", service.ready, patience=300)
+        answers = [service.analyze(text) for text in ("房间很大，服务也好", "客服完全不理人，差评")]
+        assert [answer.json()["data"]["sentiment"] for answer in answers] == ["积极", "消极"]
+        told = service.http.get("/api/v1/info").json()["model"]
+    assert (told["engine"], told["precision"]) == ("torch", "")
+    with running(tmp_path / "package", tmp_path, engine="openvino") as service:
+        refused = service.analyze("好")
+    assert refused.status_code == 503
+    assert "holds no model.xml; ENGINE=torch runs a checkpoint" in refused.json()["error"]["message"]
+
+
 def test_a_run_that_does_not_fit_into_memory_is_split(
     checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,5 +23,7 @@ REMEDIES = {
     "LabelsReversed": "The classes are probably swapped: say which is which in spec.labels.",
     "QualityGateFailed": "Ask for a gentler spec.precision, or raise spec.gate.maxAccuracyDrop knowingly.",
     "TorchMissing": "Name an image with torch in spec.image.reference (service/models.Dockerfile, "
-    "EXTRAS=models), or give a finished package.",
+    "EXTRAS=models), or give a finished package for openvino.",
+    "EngineMismatch": "Set spec.engine to the engine of the package, or give the checkpoint that it was "
+    "made from.",
 }
