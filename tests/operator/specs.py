@@ -291,6 +291,14 @@ MODEL_CASES: dict[str, tuple[dict[str, Any], ModelSurroundings]] = {
         },
         PREPARER,
     ),
+    "model-torch": (
+        {
+            "source": {"huggingFace": {"repository": "a/b"}},
+            "engine": "torch",
+            "labels": {"negative": "差评", "positive": "好评"},
+        },
+        PREPARER,
+    ),
     # Without a volume there is nothing to name the Job by.
     "model-new": (
         {"source": {"http": {"url": "https://example.com/model.tar.gz"}}},

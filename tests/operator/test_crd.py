@@ -209,6 +209,19 @@ MODELS_REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     ({"source": {"http": HTTP}, "pruning": {}}, "spec.pruning.percent: Required value"),
     (
+        {"source": {"http": HTTP}, "engine": "torch", "precision": "int8"},
+        "spec.precision: with engine torch the device decides it: remove it",
+    ),
+    (
+        {"source": {"http": HTTP}, "engine": "torch", "pruning": {"percent": 25}},
+        "spec.pruning: with engine torch the checkpoint is served whole: remove it",
+    ),
+    (
+        {"source": {"bundled": {}}, "engine": "torch"},
+        "spec.engine: the bundled model is for openvino: remove engine, or name another source",
+    ),
+    ({"source": {"http": HTTP}, "engine": "onnx"}, 'spec.engine: Unsupported value: "onnx"'),
+    (
         {"source": {"http": HTTP}, "job": {"resources": {"requests": {"memory": "8Gi"}}}},
         "spec.job.resources.requests.memory is above its limit: raise limits.memory",
     ),

@@ -177,7 +177,7 @@ def test_progress_is_kept_while_the_pod_can_not_be_asked() -> None:
 def package(
     jobs: list[dict[str, Any]], pods: list[dict[str, Any]], previous: dict[str, Any] | None = None
 ) -> dict[str, Any] | None:
-    return package_in(MODEL_OWNER, "v1", WISH, jobs, pods, previous)
+    return package_in(MODEL_OWNER, "v1", WISH, "torch", jobs, pods, previous)
 
 
 def test_the_package_of_before_stays_until_the_new_one_is_there() -> None:
@@ -190,11 +190,11 @@ def test_the_package_of_before_stays_until_the_new_one_is_there() -> None:
         told |= {"before": before, "attempts": [{"precision": "int8", "dropInterval": [-0.3, 0.9]}]}
     done, ok = job(WISH, DONE), ended(0, **report)
     assert package([job()], [], old) == old
-    assert package([done], [ok], old) == {"path": WISH, "volume": "v1", **facts}
+    known = {"path": WISH, "volume": "v1", "engine": "torch", **facts}
+    assert package([done], [ok], old) == known
     # The pod is gone: what was known stays.
-    known = {"path": WISH, "volume": "v1", **facts}
     assert package([done], [], known) == known
-    assert package([done], [], old) == {"path": WISH, "volume": "v1"}
+    assert package([done], [], old) == {"path": WISH, "volume": "v1", "engine": "torch"}
     # Another volume holds nothing of it.
     assert package([job()], [], {**old, "volume": "v0"}) is None
     # The status was lost: Jobs that ended well tell what is there, the newest counts.
@@ -212,6 +212,6 @@ def test_a_report_is_believed_as_far_as_it_fits_the_schema() -> None:
         "before": {"macroF1Percent": "x", "other": 1},
     }
     assert package([job(WISH, DONE)], [ended(0, **odd)]) == {
-        "path": WISH, "volume": "v1", "digest": DIGEST, "shortDigest": "ab" * 6,
+        "path": WISH, "volume": "v1", "engine": "torch", "digest": DIGEST, "shortDigest": "ab" * 6,
         "attempts": [{"precision": "8"}],
     }  # fmt: skip

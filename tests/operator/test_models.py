@@ -129,7 +129,7 @@ def test_a_model_becomes_a_claim_a_job_and_a_package(api: Api, namespace: str) -
     assert (package["digest"], package["size"], package["accuracyPercent"]) == (DIGEST, "23.0Mi", 86.1)
     assert (package["before"], package["attempts"]) == (before, [tried])
     row = api("-n", namespace, "get", "smodel").splitlines()[1].split()
-    assert row[:7] == ["m", "Ready", "100", "int8", "23.0Mi", "86.1", "abababababab"]
+    assert row[:8] == ["m", "Ready", "100", "openvino", "int8", "23.0Mi", "86.1", "abababababab"]
     # The pod is gone, and with it the report: nothing is forgotten, and no Job runs again.
     api("-n", namespace, "delete", "pods", "--all", "--wait=true")
     api("-n", namespace, "annotate", "smodel", "m", "x=y")
@@ -361,6 +361,22 @@ def test_a_service_that_must_spread_is_refused_a_volume_of_one_node(api: Api, na
     wait_for("deployment", lambda: served(api, namespace) == f"/models/{first}")
     label = ".spec.template.metadata.labels.model\\.sentiment-operator\\.io/m"
     assert field(api, namespace, "deployment", "reviews", label) == first
+
+
+@pytest.mark.usefixtures("operator")
+def test_pods_are_given_no_package_that_their_engine_cannot_run(api: Api, namespace: str) -> None:
+    first = prepared(api, namespace)
+    apply(api, namespace, model={"modelRef": {"name": "m"}}, serving={"engine": "openvino"})
+    wait_for("deployment", lambda: served(api, namespace) == f"/models/{first}")
+    model(api, namespace, engine="torch")
+    wait_for("new job", lambda: len(jobs(api, namespace)) == 2)
+    end(api, namespace, **{**REPORT, "precision": ""})
+    wait_for("condition", lambda: ready(api, namespace).get("reason") == "EngineMismatch")
+    package = status(api, namespace)["package"]
+    assert (package["engine"], "precision" in package) == ("torch", False)
+    assert served(api, namespace) == f"/models/{first}"
+    apply(api, namespace, model={"modelRef": {"name": "m"}}, serving={"engine": "torch"})
+    wait_for("roll-out", lambda: served(api, namespace) == f"/models/{package['path']}")
 
 
 @pytest.mark.usefixtures("operator")

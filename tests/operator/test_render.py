@@ -16,7 +16,7 @@ from sentiment_operator.render import Children, PreparedModel, Surroundings, ren
 from sentiment_operator.render.metadata import labels, selector, version
 
 from .objects import MODEL_OWNER, OWNER
-from .specs import AUTOSCALED, BARE, CASES, FULL, MODEL_CASES, PREPARED, RICH, SEVERAL
+from .specs import AUTOSCALED, BARE, CASES, FULL, MODEL_CASES, PREPARED, REVIEWS, RICH, SEVERAL
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -132,6 +132,17 @@ def test_pods_are_given_what_is_prepared_and_lose_no_model_that_they_serve() -> 
     assert given(tweets, now=PREPARED) is None, "what is served now is not taken away"
     newer = replace(reviews, path="ffff")
     assert given(tweets, newer, now=PREPARED) == both.replace("0a1b2c3d4e", "ffff")
+
+
+def test_pods_are_given_no_package_for_another_engine() -> None:
+    model = {"model": {"modelRef": {"name": "reviews-v2"}}}
+
+    def made(wanted: str, engine: str | None) -> bool:
+        around = replace(RICH, models=(replace(REVIEWS, engine=engine),))
+        return "Deployment" in by_kind({**model, "serving": {"engine": wanted}}, around)
+
+    assert [made(wanted, "torch") for wanted in ("auto", "torch", "openvino")] == [True, True, False]
+    assert [made(wanted, None) for wanted in ("auto", "torch", "openvino")] == [True, True, True]
 
 
 def test_optional_children_need_their_kind() -> None:

@@ -147,8 +147,8 @@ def test_an_unknown_model_is_said_and_pods_go_on() -> None:
     assert "SentimentModel v2" in message(seen)
 
 
-def sentiment_model(name: str, digest: str = "", refused: str = "") -> dict[str, Any]:
-    status: dict[str, Any] = {"package": {"path": "0a", "digest": digest}} if digest else {}
+def sentiment_model(name: str, digest: str = "", refused: str = "", **facts: Any) -> dict[str, Any]:
+    status: dict[str, Any] = {"package": {"path": "0a", "digest": digest, **facts}} if digest else {}
     if refused:
         status["conditions"] = [condition("Degraded", "True", refused, "no")]
     return {"metadata": {"name": name, "namespace": "shop", "uid": name}, "spec": {}, "status": status}
@@ -181,6 +181,21 @@ def test_of_several_models_the_one_that_is_not_ready_is_named(
     assert words in message(seen)
     if degraded == "ModelUpdateFailed":
         assert "SentimentModel c-v2: Bad: no" in message(seen, "Degraded")
+
+
+@pytest.mark.parametrize(("wanted", "refused"), [("torch", "b-v2"), ("openvino", "c-v2"), ("auto", "")])
+def test_a_package_for_another_engine_is_named_and_pods_go_on(wanted: str, refused: str) -> None:
+    engines = {"b-v2": "openvino", "c-v2": "torch"}  # of a-v2 it is not known
+    models = [sentiment_model(name, "sha256:1", engine=engine) for name, engine in engines.items()]
+    spec = SEVERAL.model_copy(update={"serving": spec_of(serving={"engine": wanted}).serving})
+    seen = saw(GOOD, spec=spec, models=[A, *models])
+    found = conditions(seen)
+    assert found["Ready"] == (("False", "EngineMismatch") if refused else ("True", "Ready"))
+    assert found["ModelReady"][0] == found["Ready"][0]
+    assert found["Available"] == ("True", "PodsAnswer")
+    if refused:
+        assert f"is {wanted}, and the package of SentimentModel {refused} is for" in message(seen)
+        assert f"prepared for {wanted} (its spec.engine). Pods stay as they are." in message(seen)
 
 
 def test_volumes_of_several_models_on_different_nodes_are_named() -> None:

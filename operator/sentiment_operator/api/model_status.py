@@ -69,7 +69,8 @@ PACKAGE: Json = {
         "digest": _text("SHA-256 over the digests of the package's files."),
         "shortDigest": _text("The first twelve digits of it."),
         "revision": _text("Commit or digest that names the source's content for good."),
-        "precision": _text("Precision that passed the gate."),
+        "engine": _text("Engine of the services that it is for."),
+        "precision": _text("Precision that passed the gate; absent for torch, where the device decides."),
         "bytes": _integer("Size."),
         "size": _text("The same for people."),
         "accuracyPercent": _number("Accuracy on the judged texts."),
@@ -113,6 +114,7 @@ MODEL_STATUS: Json = {
 MODEL_COLUMNS: list[Column] = [
     ("Phase", "string", ".status.phase", 0),
     ("Progress", "integer", ".status.progress", 0),
+    ("Engine", "string", ".status.package.engine", 0),
     ("Precision", "string", ".status.package.precision", 0),
     ("Size", "string", ".status.package.size", 0),
     ("Accuracy", "number", ".status.package.accuracyPercent", 0),

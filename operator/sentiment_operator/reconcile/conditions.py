@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from ..api.v1alpha1 import Reference, SentimentServiceSpec
 from ..render import PreparedModel
-from ..render.packages import pods_stay
+from ..render.packages import other_engine, pods_stay
 from ..render.scheduling import cannot_spread
 
 Manifest = dict[str, Any]
@@ -201,6 +201,20 @@ def model_failed(seen: Observed) -> Finding | None:
     return None
 
 
+def engine_mismatch(seen: Observed) -> Finding | None:
+    """The spec names an engine, and a model's package is for the other one."""
+    found = other_engine(seen.spec, seen.prepared) if seen.spec else None
+    if not (seen.spec and found):
+        return None
+    wanted = seen.spec.serving.engine
+    return Finding(
+        "EngineMismatch",
+        f"spec.serving.engine is {wanted}, and the package of SentimentModel {found.name} is for "
+        f"{found.engine}: set spec.serving.engine to auto, or have the model prepared for {wanted} (its "
+        "spec.engine). Pods stay as they are.",
+    )
+
+
 def model_on_one_node(seen: Observed) -> Finding | None:
     """The spec asks for several nodes, and a model's volume is on one."""
     if not (seen.spec and cannot_spread(seen.spec, seen.prepared)):
@@ -252,6 +266,7 @@ TROUBLES: tuple[Check, ...] = (
     pass_failed,
     model_unknown,
     model_failed,
+    engine_mismatch,
     model_on_one_node,
     claim_lost,
     replicas_refused,

@@ -72,22 +72,23 @@ def package_in(
     owner: Owner,
     volume: str,
     wish: str,
+    engine: str,
     jobs: Iterable[Manifest],
     pods: Iterable[Manifest],
     previous: Manifest | None,
 ) -> Manifest | None:
     """The package that services are given: the wanted one as soon as its Job has ended well, else the last.
 
-    volume: the claim's uid; what was known of another volume counts for nothing.
+    volume: the claim's uid; what was known of another volume counts for nothing. engine: of the wanted one.
     """
     if previous and previous.get("volume") != volume:
         previous = None
     done = {made["metadata"]["name"]: made for made in jobs if complete(made)}
     if job_name(owner, wish) in done:
         report = next((found for pod in pods if (found := report_of(pod)).get("digest")), None)
-        if report:
-            return {"path": wish, "volume": volume, **_facts(report)}
-        return previous if previous and previous["path"] == wish else {"path": wish, "volume": volume}
+        known = previous if previous and previous["path"] == wish else {}
+        facts = _facts(report) if report else known
+        return {**facts, "path": wish, "volume": volume, "engine": engine}
     if previous:
         return previous
     # The status was lost, as by a restore from a backup: Jobs tell what is in the volume.

@@ -72,7 +72,7 @@ class Models:
             apis=self._apis(),
             spec=spec,
             wish=wish,
-            package=self._package(owner, wish, wanted),
+            package=self._package(owner, spec, wish, wanted),
             live=await self._live(job, pods),
             warning=await self._warning(job, pods),
             consumers=tuple(
@@ -98,7 +98,7 @@ class Models:
     def _around(self, owner: Owner, spec: SentimentModelSpec | None, wanted: Manifest) -> ModelSurroundings:
         claim = self._usable(owner)
         bare = ModelSurroundings(self._image, self._apis(), claim)
-        package = self._package(owner, wanted_package(spec, bare) if spec else None, wanted)
+        package = self._package(owner, spec, wanted_package(spec, bare) if spec else None, wanted)
         return ModelSurroundings(
             self._image,
             self._apis(),
@@ -133,13 +133,17 @@ class Models:
             if job and (pod["metadata"].get("labels") or {}).get(_JOB_LABEL) == job["metadata"]["name"]
         ]
 
-    def _package(self, owner: Owner, wish: str | None, wanted: Manifest) -> Manifest | None:
+    def _package(
+        self, owner: Owner, spec: SentimentModelSpec | None, wish: str | None, wanted: Manifest
+    ) -> Manifest | None:
         previous: Manifest | None = wanted.get("status", {}).get("package")
         claim = self._usable(owner)
-        if wish is None or claim is None:
+        if spec is None or wish is None or claim is None:
             return previous
         pods = self._pods(owner, self._job(owner, wish))
-        return package_in(owner, claim["metadata"]["uid"], wish, self._jobs(owner), pods, previous)
+        return package_in(
+            owner, claim["metadata"]["uid"], wish, spec.engine, self._jobs(owner), pods, previous
+        )
 
     def _used(self, owner: Owner) -> frozenset[str]:
         """Packages that are mounted, or are about to be, also by services that no longer name the model.

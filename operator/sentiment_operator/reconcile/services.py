@@ -84,4 +84,7 @@ def _prepared(called: str, model: Manifest) -> PreparedModel:
     meta = model["metadata"]
     owner = Owner(kind=MODEL_KIND, name=meta["name"], namespace=meta["namespace"], uid=meta["uid"])
     one_node = model["spec"].get("storage", {}).get("accessMode") != "ReadWriteMany"
-    return PreparedModel(called, owner.name, claim_name(owner), model["status"]["package"]["path"], one_node)
+    package = model["status"]["package"]
+    return PreparedModel(
+        called, owner.name, claim_name(owner), package["path"], one_node, package.get("engine")
+    )

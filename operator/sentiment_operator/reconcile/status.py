@@ -13,6 +13,7 @@ from .conditions import (
     Observed,
     being_deleted,
     condition_of,
+    engine_mismatch,
     first,
     may_sleep,
     model_on_one_node,
@@ -76,7 +77,7 @@ def _conditions(seen: Observed, generation: int, previous: Manifest, now: str) -
     available = ((seen.deployment or {}).get("status", {})).get("availableReplicas", 0)
     # Without pods it is in the volume as it was when there were some.
     installed = model_report(seen) is not None or available > 0 or bool(asleep and previous.get("model"))
-    prepared = not seen.unprepared and not model_on_one_node(seen)
+    prepared = not seen.unprepared and not first((engine_mismatch, model_on_one_node), seen)
     model = prepared if seen.references else installed
     states: dict[str, State] = {}
 

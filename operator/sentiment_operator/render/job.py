@@ -46,6 +46,7 @@ def wish_of(spec: SentimentModelSpec, image: str, claim_uid: str) -> str:
         "image": image if spec.source.bundled else None,
         # Only where it is asked: what was made before there was such a field keeps its name.
         **({"pruning": dump(spec.pruning)} if spec.pruning else {}),
+        **({"engine": spec.engine} if spec.engine != "openvino" else {}),
     }
     return _digest(facts)
 
@@ -137,6 +138,7 @@ def _arguments(owner: Owner, spec: SentimentModelSpec, wish: str) -> list[str]:
     gate = spec.gate
     options: dict[str, Any] = {
         "name": owner.name,
+        "engine": spec.engine if spec.engine != "openvino" else None,
         "precision": spec.precision,
         "max-accuracy-drop": f"{gate.max_accuracy_drop:g}",
         "max-calibration-rise": f"{gate.max_calibration_rise:g}",

@@ -49,14 +49,22 @@ def model_labels(models: Sequence[PreparedModel]) -> dict[str, str]:
     return {model_label(model.name): model.path for model in models}
 
 
+def other_engine(spec: SentimentServiceSpec, models: Sequence[PreparedModel]) -> PreparedModel | None:
+    """The first package that is for another engine than the one that the spec names."""
+    fitting = (spec.serving.engine, None)
+    wanted = () if spec.serving.engine == "auto" else models
+    return next((model for model in wanted if model.engine not in fitting), None)
+
+
 def pods_stay(
     spec: SentimentServiceSpec, models: Sequence[PreparedModel], deployment: Manifest | None
 ) -> bool:
     """Whether pods are left as they are: a package is missing, of the default model or of one that they
-    serve, or pods must spread and can't. Any other model may come later.
+    serve, one is for another engine, or pods must spread and can't. Any other model may come later.
     """
     there = {model.called for model in models}
     template = deployment["spec"]["template"]["spec"] if deployment else {}
     served = {volume["name"] for volume in template.get("volumes", ())}
     needed = spec.references[:1] + tuple(one for one in spec.references if volume_name(one.called) in served)
-    return any(one.called not in there for one in needed) or cannot_spread(spec, models)
+    missing = any(one.called not in there for one in needed)
+    return missing or other_engine(spec, models) is not None or cannot_spread(spec, models)

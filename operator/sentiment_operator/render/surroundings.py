@@ -17,6 +17,8 @@ class PreparedModel:
     path: str
     # ReadWriteOnce: all pods that mount the volume run on one node.
     one_node: bool
+    # That runs it; None: not known.
+    engine: str | None = None
 
 
 @dataclass(frozen=True)

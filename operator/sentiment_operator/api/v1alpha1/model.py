@@ -138,14 +138,35 @@ class ModelJob(Strict):
 class SentimentModelSpec(Strict):
     """A model package, prepared once for all services of the namespace."""
 
+    model_config = config(
+        (
+            "self.engine != 'torch' || self.precision == 'auto'",
+            "spec.precision: with engine torch the device decides it: remove it, or set engine to openvino",
+        ),
+        (
+            "self.engine != 'torch' || !has(self.pruning)",
+            "spec.pruning: with engine torch the checkpoint is served whole: remove it, or set engine to "
+            "openvino",
+        ),
+        (
+            "self.engine != 'torch' || !has(self.source.bundled)",
+            "spec.engine: the bundled model is for openvino: remove engine, or name another source",
+        ),
+    )
+
     source: Source = Field(description="Where the model comes from.")
     labels: ClassNames | None = Field(
         None, description="The checkpoint's names of its classes, where they are not known by themselves."
     )
+    engine: Literal["openvino", "torch"] = Field(
+        "openvino",
+        description="The services' engine. For openvino the package is quantised; for torch, which runs on "
+        "GPUs too, it holds the checkpoint.",
+    )
     precision: Literal["auto", "int8", "bf16", "fp32"] = Field(
         "auto",
-        description="auto measures where the Job runs and takes the fastest that passes the gate; the others "
-        "go on to the next gentler one when they are refused.",
+        description="For openvino: auto measures where the Job runs and takes the fastest that passes the "
+        "gate; the others go on to the next gentler one when they are refused.",
     )
     pruning: Pruning | None = Field(
         None,
