@@ -86,7 +86,9 @@ def test_a_checkpoint_is_served(checkpoint: Path, tmp_path: Path) -> None:
 
 def test_a_prepared_checkpoint_is_served(tmp_path: Path) -> None:
     """ENGINE=torch and the package that `sentiment-models prepare --engine torch` makes of a checkpoint."""
+    import torch
     from sentiment_models.__main__ import main
+    from sentiment_service.engine.model import Model
 
     from tests.models import checkpoints
 
@@ -95,10 +97,18 @@ def test_a_prepared_checkpoint_is_served(tmp_path: Path) -> None:
     assert main(["prepare", str(source), str(tmp_path / "package"), *options]) == 0
     with running(tmp_path / "package", tmp_path, warm_up=True, engine="torch") as service:
         wait_for("the model", service.ready, patience=300)
-        answers = [service.analyze(text) for text in ("房间很大，服务也好", "客服完全不理人，差评")]
-        assert [answer.json()["data"]["sentiment"] for answer in answers] == ["积极", "消极"]
+        data = service.analyze("房间很大，服务也好").json()["data"]
         told = service.http.get("/api/v1/info").json()["model"]
     assert (told["engine"], told["precision"]) == ("torch", "")
+    model = Model.read(tmp_path / "package")
+    [encoded] = model.encode(["房间很大，服务也好"])
+    with torch.inference_mode():
+        first, second = checkpoints.trained()(input_ids=torch.tensor([encoded.ids])).logits[0].tolist()
+    expected = model.decide((first, second), encoded)
+    assert data["sentiment"] == expected.sentiment.chinese
+    assert data["confidence"] == pytest.approx(expected.confidence, abs=1e-3)
+    # Its log is read by lines of JSON.
+    assert "Loading weights" not in (tmp_path / "service.log").read_text()
     with running(tmp_path / "package", tmp_path, engine="openvino") as service:
         refused = service.analyze("好")
     assert refused.status_code == 503

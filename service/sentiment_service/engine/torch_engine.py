@@ -39,6 +39,7 @@ class TorchEngine:
     def load(self) -> None:
         # Nothing is ever fetched while serving; set before transformers is imported.
         os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_VERBOSITY="error", HF_HUB_DISABLE_TELEMETRY="1")
+        os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"  # transformers' too
         try:
             import torch  # type: ignore[import-not-found, unused-ignore]
             from transformers import (  # type: ignore[import-not-found, unused-ignore]
