@@ -31,15 +31,17 @@ def inspect(folder: Path, labels: tuple[str, str] | None = None) -> dict[str, An
     }  # fmt: skip
 
 
-def verify(folder: Path) -> dict[str, Any]:
-    """Digests first, then one text through it: PackageInvalid says what is wrong.
-
-    TorchMissing where a checkpoint can't be opened.
-    """
+def whole(folder: Path) -> dict[str, Any]:
+    """model.json of a package whose files are what it says; PackageInvalid says what is wrong."""
     try:
-        manifest = package.verify(folder)
+        return package.verify(folder)
     except package.PackageError as error:
         raise faults.PackageInvalid(str(error)) from error
+
+
+def verify(folder: Path) -> dict[str, Any]:
+    """Digests first, then one text through it; TorchMissing where a checkpoint can't be opened."""
+    manifest = whole(folder)
     from tokenizers import Tokenizer
 
     try:

@@ -280,10 +280,10 @@ def _whole(out: Path) -> dict[str, Any] | None:
 
 def _copy(folder: Path, wish: Wish) -> dict[str, Any]:
     """A source that is a finished package already: it was judged where it was made, but it must answer."""
-    inspection.verify(folder)
-    manifest = package.verify(folder)
+    manifest = inspection.whole(folder)
     if (engine := package.engine(manifest["files"])) != wish.engine:
         raise faults.EngineMismatch(f"the package is for the engine {engine}, not for {wish.engine}")
+    inspection.verify(folder)
 
     def produce(staging: Path) -> None:
         for name in manifest["files"]:

@@ -212,6 +212,8 @@ def test_without_torch_a_packaged_checkpoint_is_refused_by_name(
     code, report = prepare(str(tmp_path / "checkpoint"), volume / "a", "--engine", "torch")
     assert (code, report["reason"]) == (1, faults.TorchMissing.reason)
     assert report["message"] == "there is no torch here"
+    # Not worth an installation: it is not what was asked for.
+    assert prepare(str(tmp_path / "checkpoint"), volume / "a")[1]["reason"] == "EngineMismatch"
 
 
 @contextlib.contextmanager
