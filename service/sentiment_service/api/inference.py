@@ -34,7 +34,6 @@ from sentiment_service.app import Service
 from sentiment_service.engine.decide import Prediction
 from sentiment_service.engine.files import engine_of
 from sentiment_service.engine.package import Manifest
-from sentiment_service.engine.plan import MOST_ROWS
 
 _MODEL = "/v2/models/{name}"
 _VERSION = "/v2/models/{name}/versions/{version}"
@@ -140,9 +139,7 @@ class _Models:
         request.state.model = model
         names = names_of(body.outputs)
         texts = texts_of(body.inputs, self._settings.max_batch_items, self._settings.max_text_length)
-        predictions = await self._service.runtime.analyze(
-            texts, model=model, bulk=len(texts) > 1, max_batch=MOST_ROWS
-        )
+        predictions = await self._service.runtime.analyze(texts, model=model, bulk=len(texts) > 1)
         log_batch(
             request,
             texts,

@@ -23,7 +23,6 @@ from sentiment_service.api.schemas import (
 )
 from sentiment_service.app import Service
 from sentiment_service.engine.decide import Prediction
-from sentiment_service.engine.plan import MOST_ROWS
 from sentiment_service.engine.tokenise import has_lone_surrogate, is_blank
 from sentiment_service.logs import log_request
 
@@ -62,9 +61,7 @@ def router(service: Service) -> APIRouter:
         problem = problem_of(body.text, settings.max_text_length)
         if problem is not None:
             raise ApiError(422, problem.code, problem.message)
-        [prediction] = await service.runtime.analyze(
-            [body.text], model=model, bulk=False, max_batch=MOST_ROWS
-        )
+        [prediction] = await service.runtime.analyze([body.text], model=model, bulk=False)
         elapsed_ms = (time.perf_counter() - begin) * 1000
         log_request(
             request.state.request_id,

@@ -28,7 +28,6 @@ from sentiment_service.api.routes import problem_of
 from sentiment_service.api.schemas import MODEL, Problem, error_responses
 from sentiment_service.engine.batcher import ClosedError, QueueFullError
 from sentiment_service.engine.decide import Prediction
-from sentiment_service.engine.plan import MOST_ROWS
 from sentiment_service.engine.tokenise import has_lone_surrogate
 from sentiment_service.logs import log_request
 
@@ -268,9 +267,7 @@ class _Answer(Response):
         deadline = time.monotonic() + self._service.settings.request_timeout_seconds
         while True:
             try:
-                return await self._service.runtime.analyze(
-                    texts, model=self._model, bulk=True, max_batch=MOST_ROWS
-                )
+                return await self._service.runtime.analyze(texts, model=self._model, bulk=True)
             except QueueFullError as error:
                 if time.monotonic() > deadline:
                     raise

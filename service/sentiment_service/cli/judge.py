@@ -12,7 +12,6 @@ from sentiment_service.api.routes import problem_of
 from sentiment_service.cli.outcome import Outcome, outcome_of
 from sentiment_service.engine.catalogue import Catalogue
 from sentiment_service.engine.decide import Prediction
-from sentiment_service.engine.plan import MOST_ROWS
 from sentiment_service.engine.runtime import Runtime
 from sentiment_service.engine.scheduler import Scheduler
 from sentiment_service.settings import Settings
@@ -40,7 +39,7 @@ class Judge:
         ]
 
     async def _ask(self, texts: list[str]) -> list[Prediction]:
-        return await self._runtime.analyze(texts, model=self._model, bulk=True, max_batch=MOST_ROWS)
+        return await self._runtime.analyze(texts, model=self._model, bulk=True)
 
     async def stream(self, windows: Iterator[list[tuple[T, str]]]) -> AsyncIterator[list[tuple[T, Outcome]]]:
         """Windows of (anything, text) to windows of (the same, outcome), in order; read a little ahead."""

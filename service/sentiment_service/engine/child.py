@@ -17,6 +17,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -118,7 +119,7 @@ class Child:
             self._pool = ThreadPoolExecutor(self._engine.parallel, thread_name_prefix="infer")
             self._pool.submit(self._engine.load).result()
             verified.result()
-        forget_mapped(directory)  # before the probe has the kernels take their copies: the peak is here
+        forget_mapped(f"{directory}/")  # before the probe has the kernels take their copies: the peak is here
         columns = min(width(len(PROBE)), self._max_tokens)
         try:
             probed = self._pool.submit(infer, self._engine, [PROBE], columns).result()
@@ -130,7 +131,7 @@ class Child:
 
     def _give_back(self) -> None:
         trim()
-        forget_mapped(self._directory)
+        forget_mapped("/")
 
     def _run(self, payload: bytes) -> None:
         import numpy as np
@@ -175,20 +176,34 @@ def trim() -> None:
         call(0)
 
 
-def forget_mapped(directory: Path) -> None:
-    """Let go of the read-only pages of the package's files; what is needed again is read again.
+def forget_mapped(below: str) -> None:
+    """Let go of the unwritten pages of files below a directory; what is needed again is read again.
 
     Compiling reads every weight once, and so does the first run of a size whose kernels want the weights in
-    another order (on AVX2: of up to 80 tokens, and of more). The runs work on copies in that order.
+    another order (on AVX2: of up to 80 tokens, and of more). The runs work on copies in that order. Of the
+    libraries' code too most is run once, by importing and compiling.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
     with suppress(OSError):
-        for line in Path("/proc/self/maps").read_text().splitlines():
-            addresses, mode, *_, path = line.split(maxsplit=5)
-            if mode.startswith("r--") and path.startswith(f"{directory}/"):
-                begin, end = (int(address, 16) for address in addresses.split("-"))
-                libc.madvise(begin, end - begin, mmap.MADV_DONTNEED)
+        for begin, end in unwritten(Path("/proc/self/smaps").read_text(), below):
+            libc.madvise(begin, end - begin, mmap.MADV_DONTNEED)
+
+
+def unwritten(smaps: str, below: str) -> Iterator[tuple[int, int]]:
+    """Begin and end of what is mapped read-only from files below a directory, by proc_pid_smaps(5).
+
+    Not what the loader has written to before: that is nowhere else.
+    """
+    begin = end = 0
+    chosen = False
+    for line in smaps.splitlines():
+        first, *rest = line.split(maxsplit=5)
+        if not first.endswith(":"):
+            begin, end = (int(address, 16) for address in first.split("-"))
+            chosen = rest[0][1] == "-" and rest[-1].startswith(below)
+        elif chosen and first == "Anonymous:" and rest[0] == "0":
+            yield begin, end
 
 
 def _finite(value: float) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from sentiment_service import tracing
 from sentiment_service.engine.decide import Prediction
 from sentiment_service.engine.lifecycle import ModelUnavailableError
+from sentiment_service.engine.plan import MOST_ROWS
 from sentiment_service.engine.protocol import ModelLoadError
 from sentiment_service.engine.scheduler import Scheduling
 from sentiment_service.engine.served import PackageChangedError
@@ -30,7 +31,9 @@ class Runtime:
         self._scheduler = scheduler
         self._models = dict(models or {})
 
-    async def analyze(self, texts: list[str], *, model: str, bulk: bool, max_batch: int) -> list[Prediction]:
+    async def analyze(
+        self, texts: list[str], *, model: str, bulk: bool, max_batch: int = MOST_ROWS
+    ) -> list[Prediction]:
         """The model's predictions in the order of the texts."""
         for _ in range(_TRIES):
             try:
