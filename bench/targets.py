@@ -151,7 +151,7 @@ def _infinity(python: Path, name: str, model: Path, engine: str) -> Target:
         positive,
         {"HF_HOME": str(model.parent / "huggingface"), "DO_NOT_TRACK": "1"},
         model,
-        seconds=SLOW_SECONDS if engine == "torch" else 6.0,
+        seconds=SLOW_SECONDS,
         rounds=1 if engine == "torch" else 3,
     )  # fmt: skip
 
