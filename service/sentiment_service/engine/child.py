@@ -90,7 +90,7 @@ class Child:
                     columns = cold.pop(0)
                     self._pool.submit(infer, self._engine, [range(1, columns + 1)], columns).result()
                 else:
-                    self._give_back()
+                    trim()
                     used = False
                 continue
             received = frames.receive(self._sock)
@@ -105,7 +105,7 @@ class Child:
             elif kind is Kind.PING:
                 self._send(Kind.PONG)
             elif kind is Kind.TRIM:
-                self._give_back()
+                trim()
 
     def _load(self, order: dict[str, Any]) -> None:
         self._directory = directory = Path(order["directory"])
@@ -127,11 +127,7 @@ class Child:
             raise ModelLoadError(f"the model loads but does not answer: {error}") from error
         if not all(map(_finite, probed.ravel().tolist())):
             raise ModelLoadError("the model loads but answers NaN or infinity")
-        self._give_back()
-
-    def _give_back(self) -> None:
         trim()
-        forget_mapped("/")
 
     def _run(self, payload: bytes) -> None:
         import numpy as np
@@ -170,10 +166,11 @@ def infer(engine: Engine, batch: Any, columns: int) -> NDArray[np.float32]:
 
 
 def trim() -> None:
-    """Give the allocator's free memory back; a call that only glibc has."""
+    """Give back the allocator's free memory, by a call that only glibc has, and what can be read again."""
     call = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if call is not None:
         call(0)
+    forget_mapped("/")
 
 
 def forget_mapped(below: str) -> None:
