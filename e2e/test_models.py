@@ -101,8 +101,8 @@ def test_one_preparation_serves_two_services(cluster: Cluster, namespace: str) -
     first = status(cluster, namespace)["package"]
     assert job["metadata"]["name"] == f"m-{first['path']}"
     row = cluster.kubectl("-n", namespace, "get", "smodel").splitlines()[1].split()
-    assert row[:4] == ["m", "Ready", "100", "int8"]
-    assert row[6:8] == [first["digest"].removeprefix("sha256:")[:12], "2"]
+    assert row[:5] == ["m", "Ready", "100", "openvino", "int8"]
+    assert row[7:9] == [first["digest"].removeprefix("sha256:")[:12], "2"]
     exec_in = ["-n", namespace, "exec", "deployment/one", "-c", "server", "--"]
     with pytest.raises(ClusterError, match="Read-only file system"):
         cluster.kubectl(*exec_in, "/app/bin/python", "-c", "open('/models/x', 'w')")

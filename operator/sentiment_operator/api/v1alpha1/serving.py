@@ -126,7 +126,7 @@ class Resources(Strict):
     )
     extended: Annotated[dict[str, Quantity], Field(max_length=8)] = Field(
         default_factory=dict,
-        description="Devices, as request and limit, such as `nvidia.com/gpu: 1` for the torch engine.",
+        description="Devices, as request and limit, such as `nvidia.com/gpu: '1'` for the torch engine.",
     )
 
 
