@@ -29,6 +29,7 @@ from sentiment_service.engine.plan import (
 )
 
 OVERHEADS = st.integers(LEAST_OVERHEAD, MOST_OVERHEAD)
+PACES = st.builds(Pace, st.integers(1, 4096), st.floats(1e-6, 1))
 CANDIDATES = st.lists(st.builds(Candidate, st.integers(1, 512), st.integers(1, 64)), min_size=1, max_size=80)
 
 
@@ -153,10 +154,7 @@ def test_what_a_run_costs_is_where_the_line_begins(few: int, many: int, run: flo
     assert abs(overhead(paces) - wanted) <= 1
 
 
-paces = st.builds(Pace, st.integers(1, 4096), st.floats(1e-6, 1))
-
-
-@given(st.lists(paces, min_size=1))
+@given(st.lists(PACES, min_size=1))
 def test_of_each_size_the_quickest_run_counts(seen: list[Pace]) -> None:
     kept = quickest(seen)
     assert min(kept, key=lambda pace: pace.seconds).seconds == min(pace.seconds for pace in seen)
