@@ -186,25 +186,31 @@ def test_an_engine_without_work_holds_no_page_of_the_file_that_it_mapped(
 
 
 SMAPS = """\
-5581-5591 r-xp 00000000 fd:00 11                 /opt/my libs/a.so
+5581-5591 r-xp 00000000 fd:00 11                 {root}/my libs/a.so
 Size:                 64 kB
 Anonymous:             0 kB
 VmFlags: rd ex mr mw me sd
-5591-55a1 r--p 00010000 fd:00 11                 /opt/my libs/a.so
+5591-55a1 r--p 00010000 fd:00 11                 {root}/my libs/a.so
 Anonymous:             4 kB
-55a1-55b1 rw-p 00020000 fd:00 11                 /opt/my libs/a.so
+55a1-55b1 rw-p 00020000 fd:00 11                 {root}/my libs/a.so
 Anonymous:             0 kB
-7f00-7f10 r--s 00000000 fd:00 12                 /models/model.bin
+7f00-7f10 r--s 00000000 fd:00 12                 {root}/models/model.bin
 AnonHugePages:         0 kB
 Anonymous:             0 kB
 7f10-7f20 r--p 00000000 00:00 0
+Anonymous:             0 kB
+7f20-7f21 r--s 00000000 00:05 13                 /dev/null
 Anonymous:             0 kB
 7ffe-7fff r-xp 00000000 00:00 0                  [vdso]
 Anonymous:             0 kB
 """
 
 
-def test_what_can_be_read_from_its_file_again_is_let_go_and_nothing_else() -> None:
+def test_what_can_be_read_from_its_file_again_is_let_go_and_nothing_else(tmp_path: Path) -> None:
+    for file in ("my libs/a.so", "models/model.bin"):
+        (tmp_path / file).parent.mkdir()
+        (tmp_path / file).touch()
+    smaps = SMAPS.format(root=tmp_path)
     code, model = (0x5581, 0x5591), (0x7F00, 0x7F10)
-    assert list(child.unwritten(SMAPS, "/")) == [code, model]
-    assert list(child.unwritten(SMAPS, "/models/")) == [model]
+    assert list(child.unwritten(smaps, "/")) == [code, model]
+    assert list(child.unwritten(smaps, f"{tmp_path}/models/")) == [model]

@@ -20,6 +20,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -190,15 +191,17 @@ def forget_mapped(below: str) -> None:
 def unwritten(smaps: str, below: str) -> Iterator[tuple[int, int]]:
     """Begin and end of what is mapped read-only from files below a directory, by proc_pid_smaps(5).
 
-    Not what the loader has written to before: that is nowhere else.
+    Not what the loader has written to before: that is nowhere else. Nor what is mapped from a device: a GPU's
+    driver maps a page once, and a read after that is a fault.
     """
     begin = end = 0
     chosen = False
+    is_file = cache(os.path.isfile)
     for line in smaps.splitlines():
         first, *rest = line.split(maxsplit=5)
         if not first.endswith(":"):
             begin, end = (int(address, 16) for address in first.split("-"))
-            chosen = rest[0][1] == "-" and rest[-1].startswith(below)
+            chosen = rest[0][1] == "-" and rest[-1].startswith(below) and is_file(rest[-1])
         elif chosen and first == "Anonymous:" and rest[0] == "0":
             yield begin, end
 
