@@ -68,6 +68,12 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"models": [{**NAMED, "name": "a,b"}]}, "spec.models[0].name in body should match"),
     ({"resources": {"requests": {"cpu": "2"}, "limits": {"cpu": "1500m"}}}, "raise limits.cpu"),
     ({"resources": {"requests": {"memory": "2Gi"}}}, "raise limits.memory or lower the request"),
+    ({"resources": {"requests": {"cpu": 2}, "limits": {"cpu": "1500m"}}}, "raise limits.cpu"),
+    (
+        {"resources": {"requests": {"cpu": -1}}},
+        "resources.requests.cpu in body should be greater than or equal",
+    ),
+    ({"resources": {"requests": {"cpu": "1 core"}}}, "resources.requests.cpu in body should match"),
     (
         {
             "resources": {
@@ -339,6 +345,11 @@ def test_what_is_nearly_refused_is_taken(api: Api) -> None:
         },
         {"profile": "edge", "resources": {"limits": {"ephemeral-storage": "1Gi"}}},
         {"resources": {"requests": {"cpu": "1500m"}, "limits": {"cpu": "1.5"}}},
+        {"resources": {"requests": {"cpu": 1}, "limits": {"cpu": 2, "memory": 1 << 31}}},
+        {
+            "resources": {"limits": {"cpu": 2}, "extended": {"nvidia.com/gpu": 1}},
+            "storage": {"size": 1 << 30},
+        },
         {"access": {"networkPolicy": {"allowFrom": [{"name": "all", "namespaceLabels": {}}]}}},
     ]
     api("create", "--dry-run=server", "-f", "-", stdin=listed(taken))

@@ -21,11 +21,11 @@ def _kind(field: Json) -> str:
     if "enum" in field:
         return " \\| ".join(f"`{value}`" for value in field["enum"])
     if field.get("x-kubernetes-int-or-string"):
-        return "integer or percentage"
+        return "integer or percentage" if "%" in field["pattern"] else "quantity"
     if isinstance(items := field.get("items"), dict):
         return f"list of {items['type']}s"
     if isinstance(values := field.get("additionalProperties"), dict):
-        return f"map of {values['type']}s"
+        return f"map of {_kind(values)}s".replace("quantitys", "quantities")
     return str(field["type"])
 
 

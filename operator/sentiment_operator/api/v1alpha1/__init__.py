@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from .access import Access
-from .base import Strict, config
+from .base import Strict, as_quantity, config
 from .model import SentimentModelSpec
 from .monitoring import Monitoring
 from .pod import Availability, Pod
@@ -75,7 +75,7 @@ class SentimentServiceSpec(Strict):
             f"{_ONE_NODE} whenUnsatisfiable in spec.availability.topologySpread to ScheduleAnyway",
         ),
         (
-            f"double(self.serving.memorySoftLimitBytes) < quantity({_LIMIT}).asApproximateFloat()",
+            f"double(self.serving.memorySoftLimitBytes) < {as_quantity(_LIMIT)}.asApproximateFloat()",
             "spec.serving.memorySoftLimitBytes must be below spec.resources.limits.memory (profile edge: "
             f"{MEMORY}, with a SentimentModel {MODEL_MEMORY}), at which pods are killed: lower the "
             "one or raise the other",

@@ -2,22 +2,34 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
-Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$", max_length=32)]
-# A count, or a share of the pods such as 25%.
-IntOrPercent = Annotated[
-    int | str,
-    WithJsonSchema(
-        {
-            "x-kubernetes-int-or-string": True,
-            "anyOf": [{"type": "integer"}, {"type": "string"}],
-            "pattern": "^(100|[0-9]{1,2})%$",
-            "minimum": 0,
-        }
-    ),
+
+def _int_or_string(pattern: str, **more: int) -> WithJsonSchema:
+    """YAML makes a number of what has no quotes, as in `cpu: 2`; the pattern is for strings alone."""
+    kinds = [{"type": "integer"}, {"type": "string"}]
+    return WithJsonSchema(
+        {"x-kubernetes-int-or-string": True, "anyOf": kinds, "pattern": pattern, "minimum": 0, **more}
+    )
+
+
+_QUANTITY = r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$"
+Quantity = Annotated[
+    str,
+    BeforeValidator(lambda value: str(value) if type(value) is int else value),
+    Field(pattern=_QUANTITY, max_length=32),
+    _int_or_string(_QUANTITY, maxLength=32),
 ]
+
+
+def as_quantity(field: str) -> str:
+    """The CEL of a `Quantity` as what can be compared."""
+    return f"quantity(string({field}))"
+
+
+# A count, or a share of the pods such as 25%.
+IntOrPercent = Annotated[int | str, _int_or_string("^(100|[0-9]{1,2})%$")]
 Name = Annotated[
     str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
 ]  # of an object

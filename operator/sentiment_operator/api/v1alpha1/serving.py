@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .base import Name, Quantity, Strict, config, each
+from .base import Name, Quantity, Strict, as_quantity, config, each
 
 
 class Bundled(Strict):
@@ -95,8 +95,9 @@ class Limits(Strict):
 def request_within_limit(path: str, name: str, get: str) -> tuple[str, str]:
     """The rule for one resource of a part that lies at `path`; get: the name as CEL spells it."""
     sides = [f"self.{side}.{get}" for side in ("requests", "limits")]
+    request, limit = map(as_quantity, sides)
     return (
-        f"!has({sides[0]}) || !has({sides[1]}) || quantity({sides[0]}).compareTo(quantity({sides[1]})) <= 0",
+        f"!has({sides[0]}) || !has({sides[1]}) || {request}.compareTo({limit}) <= 0",
         f"{path}.requests.{name} is above its limit: raise limits.{name} or lower the request",
     )
 
@@ -126,7 +127,7 @@ class Resources(Strict):
     )
     extended: Annotated[dict[str, Quantity], Field(max_length=8)] = Field(
         default_factory=dict,
-        description="Devices, as request and limit, such as `nvidia.com/gpu: '1'` for the torch engine.",
+        description="Devices, as request and limit, such as `nvidia.com/gpu: 1` for the torch engine.",
     )
 
 

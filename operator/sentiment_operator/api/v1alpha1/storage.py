@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from .base import Name, Quantity, Strict, config
+from .base import Name, Quantity, Strict, as_quantity, config
 
 AccessMode = Literal["ReadWriteOnce", "ReadWriteMany"]
 
@@ -15,7 +15,7 @@ def storage_rules(kind: str) -> tuple[tuple[str, str], ...]:
     return (
         ("self.accessMode == oldSelf.accessMode", f"spec.storage.accessMode {anew}"),
         (
-            "quantity(self.size).compareTo(quantity(oldSelf.size)) >= 0",
+            f"{as_quantity('self.size')}.compareTo({as_quantity('oldSelf.size')}) >= 0",
             "spec.storage.size can only grow: keep the old size or more",
         ),
         (
