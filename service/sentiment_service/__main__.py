@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,9 +24,18 @@ _ABOUT = """Chinese sentiment analysis on this machine.
 
 
 def main(given: list[str] | None = None) -> int:
-    """Run one command; a library that is not installed is named with what brings it."""
+    """Run one command; a library that is not installed is named with what brings it.
+
+    128 + SIGPIPE when whoever read the output, such as `head`, has had enough.
+    """
     try:
-        return _run(sys.argv[1:] if given is None else given)
+        code = _run(sys.argv[1:] if given is None else given)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # What is left is written nowhere when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("sentiment_"):
             raise

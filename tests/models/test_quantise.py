@@ -60,3 +60,18 @@ def test_post_training_in_two_steps_gives_the_same_weights_as_in_one(fp32: Path,
     isolated.run(quantise.make, Candidate("int8", "post-training"), fp32, found, ROWS)
     isolated.run(directly, fp32, expected)
     assert found.with_suffix(".bin").read_bytes() == expected.with_suffix(".bin").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("widths", "size"),
+    [
+        ([768, 768, 3072], 256),
+        ([384, 1536], 192),
+        ([312, 1200], 0),
+        ([384, 1200], 48),
+        ([128, 512], 128),
+        ([1024, 4096], 256),
+    ],
+)
+def test_as_many_activations_share_a_scale_as_are_quick(widths: list[int], size: int) -> None:
+    assert quantise.group(widths) == size

@@ -122,6 +122,8 @@ class Child:
             verified.result()
         forget_mapped(f"{directory}/")  # before the probe has the kernels take their copies: the peak is here
         columns = min(width(len(PROBE)), self._max_tokens)
+        # Alone: two first runs at once can wait for each other for ever in OpenVINO's binding. One holds
+        # the GIL, the other the guard of a static.
         try:
             probed = self._pool.submit(infer, self._engine, [PROBE], columns).result()
         except Exception as error:

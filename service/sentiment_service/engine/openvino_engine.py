@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 INPUTS = frozenset({"input_ids", "attention_mask"})
 # Kernels are kept for so many layers and shapes, the last ones used. Without a limit every new shape stays,
-# and memory grows for hours.
-_KERNELS = 128
+# and memory grows for hours; 128 make no run quicker, and take 17 MB more of BERT-base.
+_KERNELS = 64
 
 
 def in_f32(wanted: str, preferred: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -23,6 +24,9 @@ _PING_EVERY_SECONDS = 2.0
 _PONG_WITHIN_SECONDS = 3.0
 _TICK_SECONDS = 0.25
 _REAP_EVERY_SECONDS = 0.005
+# So that glibc returns what a run took, and does not keep it in pieces: 14 to 35 MB of BERT-base. A run
+# takes no longer for it.
+_ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": "1048576", "MALLOC_TRIM_THRESHOLD_": "1048576"}
 
 
 # A process that was started before anybody could say what it is to load.
@@ -235,6 +239,7 @@ def _spawn(*imports: str) -> tuple[subprocess.Popen[bytes], socket.socket]:
         popen = subprocess.Popen(  # noqa: S603 our own program
             [sys.executable, "-P", "-m", "sentiment_service.engine.child", str(theirs.fileno()), *imports],
             pass_fds=[theirs.fileno()],
+            env=os.environ | _ALLOCATOR,
             stdin=subprocess.DEVNULL,
         )
     return popen, ours

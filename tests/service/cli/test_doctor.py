@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -80,3 +83,17 @@ def test_a_processor_that_gains_nothing_from_int8_is_told(tmp_path: Path) -> Non
     found = doctor.vectors(root)
     assert (found.verdict, found.says) == (Verdict.SLOW, "Plain (avx2), without VNNI")
     assert "no time" in found.remedy
+
+
+def test_a_reader_who_has_had_enough_ends_it_without_a_traceback(package: Path) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "sentiment_service", "doctor"],
+            env={**os.environ, "MODEL_DIR": str(package), "HOST": "127.0.0.1", "PORT": "0"},
+            stdout=write, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    finally:
+        os.close(write)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, "")
