@@ -14,7 +14,7 @@ from sentiment_models.calibrate import Floats
 TOKENS = 32
 TIMES = 60
 # As many as the service keeps: without a limit the kernels of every length stay, 900 MB for BERT-base.
-_KERNELS = 64
+_KERNELS = 128
 
 
 @dataclass(frozen=True)
