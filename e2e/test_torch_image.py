@@ -12,7 +12,7 @@ WITH_TORCH = replace(images.PRODUCT[0], name="service-torch", arguments=("EXTRAS
 
 # All with what the image holds: a small checkpoint is written, served and asked.
 SERVED = """
-import json, os, subprocess, sys, time, urllib.request
+import json, os, subprocess, sys, urllib.request
 from transformers import BertConfig, BertForSequenceClassification
 from tokenizers import Tokenizer, models, pre_tokenizers
 words = ["[PAD]", "[UNK]", *"好差快慢棒一般"]

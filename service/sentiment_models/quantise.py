@@ -13,7 +13,7 @@ import numpy as np
 
 # Activations that share a scale: what OpenVINO takes when it is told nothing, and what is quickest where a
 # layer is as wide. Of what is no multiple of a vector it quantises none.
-LEAST_GROUP, MOST_GROUP, _VECTOR = 32, 256, 16
+_LEAST_GROUP, _MOST_GROUP, _VECTOR = 32, 256, 16
 # Weights of the embedding that share a scale.
 EMBEDDING_GROUP = 64
 PRECISIONS = ("auto", "int8", "bf16", "fp32")
@@ -169,7 +169,7 @@ def group_activations(model: Any) -> Any:
 
 
 def group(widths: Sequence[int]) -> int:
-    """The largest that divides all widths; 0 when none does."""
+    """The largest allowed that divides all widths; 0 when none does."""
     common = math.gcd(*widths)
-    fitting = (size for size in range(MOST_GROUP, LEAST_GROUP - 1, -_VECTOR) if common % size == 0)
+    fitting = (size for size in range(_MOST_GROUP, _LEAST_GROUP - 1, -_VECTOR) if common % size == 0)
     return next(fitting, 0)
