@@ -4,9 +4,10 @@
 makes it once (about a minute) in an environment of its own, and prints where it is. Under
 `${XDG_CACHE_HOME:-~/.cache}/sentiment-operator/bench/bert-base-<digest of this recipe>/`:
 
-    checkpoint/    Hugging Face: config.json, model.safetensors, vocab.txt, tokenizer.json
-    fp32/          model package, fp32
-    int8/          model package, weights int8, the embedding's in 4 bits
+    checkpoint/            Hugging Face: config.json, model.safetensors, vocab.txt, tokenizer.json
+    fp32/                  model package, fp32
+    int8/                  model package, weights int8, the embedding's in 4 bits
+    int8-post-training/    model package, weights and activations int8
 
 Code and tests get the same with `bench.bert_base.ensure()`, which makes what is missing.
 """
@@ -23,13 +24,18 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.paths import CACHE, ROOT
-from bench.texts import MAX_TOKENS, vocabulary
+from bench.texts import MAX_TOKENS, reviews, vocabulary
+
+if TYPE_CHECKING:
+    from sentiment_models.quantise import Candidate
 
 SEED = 7
 POSITIONS = 512
+# As many as preparation takes ranges from.
+RANGE_TEXTS = 128
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,10 @@ class BertBase:
     @property
     def int8(self) -> Path:
         return self.root / "int8"
+
+    @property
+    def int8_post_training(self) -> Path:
+        return self.root / "int8-post-training"
 
 
 def paths() -> BertBase:
@@ -92,7 +102,7 @@ def torch_python(*arguments: str, before: Callable[[], None] | None = None) -> N
 
 
 def make() -> BertBase:
-    """Build all three in a temporary directory and rename it; needs the extras `models` and `torch`."""
+    """Build all of them in a temporary directory and rename it; needs the extras `models` and `torch`."""
     made = paths()
     if made.root.is_dir():
         return made
@@ -110,9 +120,11 @@ def make() -> BertBase:
 
 
 def _build(to: BertBase) -> None:
+    import openvino as ov  # type: ignore[import-untyped, unused-ignore]
     import torch  # type: ignore[import-not-found, unused-ignore]
-    from sentiment_models import export, quantise
+    from sentiment_models import export
     from sentiment_models.checkpoint.first_token import narrow
+    from sentiment_models.quantise import Candidate
     from transformers import (  # type: ignore[import-not-found, unused-ignore]
         BertConfig,
         BertForSequenceClassification,
@@ -138,11 +150,18 @@ def _build(to: BertBase) -> None:
         def forward(self, input_ids: Any, attention_mask: Any) -> Any:
             return self.bert(input_ids=input_ids, attention_mask=attention_mask).logits
 
-    _say("fp32 package")
-    converted = export.convert(Logits())  # type: ignore[arg-type, unused-ignore]
-    _write_package(to, to.fp32, "fp32", lambda: converted, fp16=False)
-    _say("int8 package")
-    _write_package(to, to.int8, "int8", lambda: quantise.weights_only(converted))
+    converted = to.root / "model.xml"
+    # No fp16: what is not int8 is rounded once, at the end.
+    ov.save_model(export.convert(Logits()), converted, compress_to_fp16=False)  # type: ignore[arg-type, unused-ignore]
+    for folder, candidate in (
+        (to.fp32, Candidate("fp32", "none")),
+        (to.int8, Candidate("int8", "weights")),
+        (to.int8_post_training, Candidate("int8", "post-training")),
+    ):
+        _say(f"{folder.name} package")
+        _write_package(to, folder, candidate, converted)
+    for file in (converted, converted.with_suffix(".bin")):
+        file.unlink()
 
 
 def _write_tokenizer(folder: Path) -> None:
@@ -163,20 +182,21 @@ def _write_tokenizer(folder: Path) -> None:
     )
 
 
-def _write_package(
-    to: BertBase, folder: Path, precision: str, model: Callable[[], Any], *, fp16: bool = True
-) -> None:
-    import openvino as ov  # type: ignore[import-untyped, unused-ignore]
-    from sentiment_models import package
+def _write_package(to: BertBase, folder: Path, candidate: Candidate, converted: Path) -> None:
+    from sentiment_models import package, quantise
+    from sentiment_service.engine.tokenise import Tokeniser
+
+    tokenizer = to.checkpoint / "tokenizer.json"
+    texts = Tokeniser(tokenizer, MAX_TOKENS).encode(reviews(RANGE_TEXTS, SEED))
 
     def produce(staging: Path) -> None:
-        ov.save_model(model(), str(staging / "model.xml"), compress_to_fp16=fp16)
-        shutil.copyfile(to.checkpoint / "tokenizer.json", staging / "tokenizer.json")
+        quantise.make(candidate, converted, staging / "model.xml", [text.ids for text in texts])
+        shutil.copyfile(tokenizer, staging / "tokenizer.json")
 
     manifest = {
         "name": f"bert-base-random-{folder.name}", "version": "1", "source": "random weights",
         "revision": f"seed-{SEED}", "labels": ["负面", "正面"], "max_tokens": MAX_TOKENS,
-        "precision": precision, "temperature": 1.0, "bias": 0.0, "threshold": 0.5,
+        "precision": candidate.precision, "temperature": 1.0, "bias": 0.0, "threshold": 0.5,
         "neutral": {"low": 0.5, "high": 0.5}, "accuracy": {}, "versions": {},
     }  # fmt: skip
     package.write(folder, manifest, produce)

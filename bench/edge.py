@@ -29,7 +29,12 @@ from bench.targets import Server, ours
 def measure(console: Console) -> dict[str, str]:
     """Name → figure: memory, and latency with one and with eight clients."""
     found: dict[str, str] = {}
-    cases = {"bundled": (BUNDLED, {}), "BERT-base int8": (ensure().int8, {"modelRef": {"name": "m"}})}
+    bert, large = ensure(), {"modelRef": {"name": "m"}}
+    cases = {
+        "bundled": (BUNDLED, {}),
+        "BERT-base int8": (bert.int8, large),
+        "BERT-base int8 activations": (bert.int8_post_training, large),
+    }
     with Steps("edge", len(cases), console) as steps:
         for name, (package, model) in cases.items():
             steps.now(name)

@@ -95,9 +95,10 @@ def measure(console: Console) -> dict[str, str]:
     work: dict[str, float] = {}
     idle: dict[str, float] = {}
     own: dict[str, float] = {}
-    size = {p.name: (p / "model.bin").stat().st_size / MB for p in (bert.fp32, bert.int8)}
-    with Steps("memory", 4, console) as steps:
-        for package in (bert.fp32, bert.int8):
+    packages = (bert.fp32, bert.int8, bert.int8_post_training)
+    size = {package.name: (package / "model.bin").stat().st_size / MB for package in packages}
+    with Steps("memory", len(packages) + 2, console) as steps:
+        for package in packages:
             name = package.name
             with serving(package, IDLE_UNLOAD_SECONDS=str(IDLE_SECONDS + 2)) as server:
                 start = pss(server)
@@ -129,15 +130,16 @@ def measure(console: Console) -> dict[str, str]:
     each = (privately[4] - privately[1]) / 3
     found["each further worker, private MB"] = figure(each)
     found["each further worker ÷ int8 model file"] = outcome(each / size["int8"], 0.15, least=False)
-    smaller = 1 - size["int8"] / size["fp32"]
-    found["int8: file smaller than fp32 by"] = f"{smaller:.2%}, {verdict(smaller, 0.75, least=True)}"
-    for what, mb in (
-        ("the model at work, less the service before it", own), ("the whole service at work", work),
-        ("the whole service without work", idle),
-    ):  # fmt: skip
-        found[f"int8: less resident than fp32, {what}"] = outcome(
-            1 - mb["int8"] / mb["fp32"], 0.60, least=True
-        )
+    for name in (bert.int8.name, bert.int8_post_training.name):
+        smaller = 1 - size[name] / size["fp32"]
+        found[f"{name}: file smaller than fp32 by"] = f"{smaller:.2%}, {verdict(smaller, 0.75, least=True)}"
+        for what, mb in (
+            ("the model at work, less the service before it", own), ("the whole service at work", work),
+            ("the whole service without work", idle),
+        ):  # fmt: skip
+            found[f"{name}: less resident than fp32, {what}"] = outcome(
+                1 - mb[name] / mb["fp32"], 0.60, least=True
+            )
     return found
 
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.console import Console
 from sentiment_service.cli.load import Job, Seen, send
@@ -16,12 +16,20 @@ from bench.bert_base import ensure
 from bench.measure import POOL, load_average, mixed
 from bench.paths import BUNDLED, ROOT
 from bench.progress import Steps
+from bench.report import OURS, OURS_ACTIVATIONS, OURS_FP32, RAW, RAW_ACTIVATIONS
 from bench.targets import ANALYZE, Server, Target, article, ours, peers
 
 CONNECTIONS = 128
 ROUNDS = 3
 SORTED = ("sorted-256", "sorted-512", "sorted-1024", "sorted-2048")
-RAW = "raw engine, best order"
+
+
+class Raw(NamedTuple):
+    """The engine alone on a package, in the best order of its texts."""
+
+    name: str
+    package: Path
+    plan: str
 
 
 def raw(
@@ -66,7 +74,11 @@ def versus_peers(console: Console) -> dict[str, Any]:
     """(a) to (c): full-size BERT-base, everything on the same cores in the same run. A peer that does not
     start, or stops answering, is left out by name."""
     bert = ensure()
-    own = [ours(bert.fp32, "sentiment-service, fp32"), ours(bert.int8)]
+    own = [
+        ours(bert.fp32, OURS_FP32),
+        ours(bert.int8_post_training, OURS_ACTIVATIONS),
+        ours(bert.int8, OURS),
+    ]
     everyone: list[Target] = [*own, *peers(bert), article(bert)]
     failed: dict[str, str] = {}
     count = sum(1 + target.rounds for target in everyone)
@@ -93,14 +105,19 @@ def versus_peers(console: Console) -> dict[str, Any]:
             server.freeze()
             servers.append(server)
             positives.append(positive)
-        plan = best_plan(bert.int8)
-        return {**_rounds(servers, len(own), bert.int8, plan, steps, failed), "failed": failed}
+        engines = {
+            OURS: Raw(RAW, bert.int8, best_plan(bert.int8)),
+            OURS_ACTIVATIONS: Raw(
+                RAW_ACTIVATIONS, bert.int8_post_training, best_plan(bert.int8_post_training)
+            ),
+        }
+        return {**_rounds(servers, len(own), engines, steps, failed), "failed": failed}
 
 
 def _rounds(
-    servers: list[Server], own: int, package: Path, plan: str, steps: Steps, failed: dict[str, str]
+    servers: list[Server], own: int, engines: dict[str, Raw], steps: Steps, failed: dict[str, str]
 ) -> dict[str, Any]:
-    figures: dict[str, list[float]] = {RAW: []}
+    figures: dict[str, list[float]] = {}
     loads, client = [], 0.0
     for number in range(ROUNDS):
         for at, server in enumerate(servers):
@@ -124,13 +141,15 @@ def _rounds(
                 server.freeze()
             client = max(client, seen.cpu_share)
             figures.setdefault(name, []).append(len(seen.answers) / seen.seconds)
-            if at == own - 1:
-                steps.now(f"round {number + 1} of {ROUNDS}: {RAW}")
-                figures[RAW].append(raw(package, 5.0, (plan,))[plan])
+            if alone := engines.get(name):
+                steps.now(f"round {number + 1} of {ROUNDS}: {alone.name}")
+                found = raw(alone.package, 5.0, (alone.plan,))[alone.plan]
+                figures.setdefault(alone.name, []).append(found)
                 loads.append(load_average())
             steps.done(f"{name}: {figures[name][-1]:.1f} texts/s")
     return {
-        "plan": plan, "connections": CONNECTIONS, "rounds": ROUNDS, "texts_per_second": figures,
+        "plans": {one.name: one.plan for one in engines.values()},
+        "connections": CONNECTIONS, "rounds": ROUNDS, "texts_per_second": figures,
         "client_cpu_share": round(client, 3), "load_average": loads,
     }  # fmt: skip
 
