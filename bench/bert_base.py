@@ -21,7 +21,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 
 SEED = 7
 POSITIONS = 512
-# As many as preparation takes ranges from.
-RANGE_TEXTS = 128
 
 
 @dataclass(frozen=True)
@@ -65,6 +63,7 @@ def paths() -> BertBase:
         Path(__file__),
         Path(__file__).with_name("texts.py"),
         ROOT / "service/sentiment_models/quantise.py",
+        ROOT / "service/sentiment_models/smooth.py",
     )
     recipe = b"".join(part.read_bytes() for part in parts)
     return BertBase(CACHE / f"bert-base-{hashlib.sha256(recipe).hexdigest()[:12]}")
@@ -124,7 +123,9 @@ def _build(to: BertBase) -> None:
     import torch  # type: ignore[import-not-found, unused-ignore]
     from sentiment_models import export
     from sentiment_models.checkpoint.first_token import narrow
+    from sentiment_models.prepare import RANGE_TEXTS
     from sentiment_models.quantise import Candidate
+    from sentiment_service.engine.tokenise import Tokeniser
     from transformers import (  # type: ignore[import-not-found, unused-ignore]
         BertConfig,
         BertForSequenceClassification,
@@ -153,13 +154,14 @@ def _build(to: BertBase) -> None:
     converted = to.root / "model.xml"
     # No fp16: what is not int8 is rounded once, at the end.
     ov.save_model(export.convert(Logits()), converted, compress_to_fp16=False)  # type: ignore[arg-type, unused-ignore]
+    texts = Tokeniser(to.checkpoint / "tokenizer.json", MAX_TOKENS).encode(reviews(RANGE_TEXTS, SEED))
     for folder, candidate in (
         (to.fp32, Candidate("fp32", "none")),
         (to.int8, Candidate("int8", "weights")),
         (to.int8_post_training, Candidate("int8", "post-training")),
     ):
         _say(f"{folder.name} package")
-        _write_package(to, folder, candidate, converted)
+        _write_package(to, folder, candidate, converted, [text.ids for text in texts])
     for file in (converted, converted.with_suffix(".bin")):
         file.unlink()
 
@@ -182,16 +184,14 @@ def _write_tokenizer(folder: Path) -> None:
     )
 
 
-def _write_package(to: BertBase, folder: Path, candidate: Candidate, converted: Path) -> None:
+def _write_package(
+    to: BertBase, folder: Path, candidate: Candidate, converted: Path, ranges: Sequence[Sequence[int]]
+) -> None:
     from sentiment_models import package, quantise
-    from sentiment_service.engine.tokenise import Tokeniser
-
-    tokenizer = to.checkpoint / "tokenizer.json"
-    texts = Tokeniser(tokenizer, MAX_TOKENS).encode(reviews(RANGE_TEXTS, SEED))
 
     def produce(staging: Path) -> None:
-        quantise.make(candidate, converted, staging / "model.xml", [text.ids for text in texts])
-        shutil.copyfile(tokenizer, staging / "tokenizer.json")
+        quantise.make(candidate, converted, staging / "model.xml", ranges)
+        shutil.copyfile(to.checkpoint / "tokenizer.json", staging / "tokenizer.json")
 
     manifest = {
         "name": f"bert-base-random-{folder.name}", "version": "1", "source": "random weights",

@@ -33,7 +33,7 @@ def measure(console: Console) -> dict[str, str]:
     cases = {
         "bundled": (BUNDLED, {}),
         "BERT-base int8": (bert.int8, large),
-        "BERT-base int8 activations": (bert.int8_post_training, large),
+        "BERT-base int8 post-training": (bert.int8_post_training, large),
     }
     with Steps("edge", len(cases), console) as steps:
         for name, (package, model) in cases.items():

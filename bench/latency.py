@@ -31,7 +31,7 @@ def latency(console: Console) -> dict[str, Any]:
     even = [text for text in mixed(2000) if abs(len(text) + 2 - MEDIAN_TOKENS) <= 2]
     cases = {
         "BERT-base int8, 35 tokens": (bert.int8, even),
-        "BERT-base int8 activations, 35 tokens": (bert.int8_post_training, even),
+        "BERT-base int8 post-training, 35 tokens": (bert.int8_post_training, even),
         "BERT-base int8, mixed": (bert.int8, mixed(POOL)),
         "bundled, mixed": (BUNDLED, mixed(POOL)),
     }

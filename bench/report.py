@@ -16,8 +16,8 @@ Section = Callable[[Results], tuple[str, dict[str, str]]]
 ARTICLE = "the article's way"
 OURS, OURS_FP32 = "sentiment-service", "sentiment-service, fp32"
 # Post-training quantisation: the ranges of the activations are fixed when the model is prepared.
-OURS_ACTIVATIONS = "sentiment-service, int8 activations"
-RAW, RAW_ACTIVATIONS = "raw engine, best order", "raw engine, int8 activations, best order"
+OURS_POST_TRAINING = "sentiment-service, int8 post-training"
+RAW, RAW_POST_TRAINING = "raw engine, best order", "raw engine, int8 post-training, best order"
 SAME_ENGINE = "LitServe, our OpenVINO int8 model"
 
 
@@ -39,7 +39,7 @@ def verdict(value: float, bar: float, *, least: bool) -> str:
 
 def best_peer(speeds: Mapping[str, Sequence[float]]) -> str:
     """The fastest that is neither ours, nor runs our model, nor the article's."""
-    not_peers = {OURS, OURS_FP32, OURS_ACTIVATIONS, RAW, RAW_ACTIVATIONS, ARTICLE, SAME_ENGINE}
+    not_peers = {OURS, OURS_FP32, OURS_POST_TRAINING, RAW, RAW_POST_TRAINING, ARTICLE, SAME_ENGINE}
     others = [name for name in speeds if name not in not_peers]
     return max(others, key=lambda name: Spread.of(speeds[name]).median)
 
@@ -53,7 +53,7 @@ def throughput(results: Results) -> tuple[str, dict[str, str]]:
     ]
     peer = best_peer(speeds)
     bars_met = []
-    for served, alone in ((OURS, RAW), (OURS_ACTIVATIONS, RAW_ACTIVATIONS)):
+    for served, alone in ((OURS, RAW), (OURS_POST_TRAINING, RAW_POST_TRAINING)):
         for what, other, bar in (
             ("the raw engine in its best order", alone, 0.9),
             (f"the best peer ({peer})", peer, 2.0),
@@ -61,17 +61,17 @@ def throughput(results: Results) -> tuple[str, dict[str, str]]:
         ):
             ratio = ratios(speeds[served], speeds[other])
             bars_met.append([served, f"to {what}", str(ratio), verdict(ratio.median, bar, least=True)])
-    plans = ", ".join(f"{name}: `{plan}`" for name, plan in results["plans"].items())
+    plans = "; ".join(f"{name}: `{plan}`" for name, plan in results["plans"].items())
     note = (
         f"{results['rounds']} rounds, {results['connections']} connections; the load generator took at most "
-        f"{results['client_cpu_share']:.0%} of one core. Orders: {plans}."
+        f"{results['client_cpu_share']:.0%} of one core. {plans[:1].upper()}{plans[1:]}."
     )
     for name, reason in results.get("failed", {}).items():
         note += f"\n\n{name} is missing: {reason}"
     chart = bars(
         "BERT-base, mixed reviews over HTTP, 2 cores",
         [
-            Row(name, spread.median, spread.low, spread.high, name in (OURS, OURS_FP32, OURS_ACTIVATIONS))
+            Row(name, spread.median, spread.low, spread.high, name in (OURS, OURS_FP32, OURS_POST_TRAINING))
             for name in (row[0] for row in rows)
             for spread in [Spread.of(speeds[name])]
         ],

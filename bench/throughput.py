@@ -16,7 +16,7 @@ from bench.bert_base import ensure
 from bench.measure import POOL, load_average, mixed
 from bench.paths import BUNDLED, ROOT
 from bench.progress import Steps
-from bench.report import OURS, OURS_ACTIVATIONS, OURS_FP32, RAW, RAW_ACTIVATIONS
+from bench.report import OURS, OURS_FP32, OURS_POST_TRAINING, RAW, RAW_POST_TRAINING
 from bench.targets import ANALYZE, Server, Target, article, ours, peers
 
 CONNECTIONS = 128
@@ -76,7 +76,7 @@ def versus_peers(console: Console) -> dict[str, Any]:
     bert = ensure()
     own = [
         ours(bert.fp32, OURS_FP32),
-        ours(bert.int8_post_training, OURS_ACTIVATIONS),
+        ours(bert.int8_post_training, OURS_POST_TRAINING),
         ours(bert.int8, OURS),
     ]
     everyone: list[Target] = [*own, *peers(bert), article(bert)]
@@ -107,8 +107,8 @@ def versus_peers(console: Console) -> dict[str, Any]:
             positives.append(positive)
         engines = {
             OURS: Raw(RAW, bert.int8, best_plan(bert.int8)),
-            OURS_ACTIVATIONS: Raw(
-                RAW_ACTIVATIONS, bert.int8_post_training, best_plan(bert.int8_post_training)
+            OURS_POST_TRAINING: Raw(
+                RAW_POST_TRAINING, bert.int8_post_training, best_plan(bert.int8_post_training)
             ),
         }
         return {**_rounds(servers, len(own), engines, steps, failed), "failed": failed}

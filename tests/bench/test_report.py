@@ -76,8 +76,8 @@ def test_without_a_gpu_the_bench_says_so(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 
 def test_a_peer_that_failed_is_named_and_the_rest_told() -> None:
-    speeds = {report.OURS: [90.0], report.RAW: [100.0], report.OURS_ACTIVATIONS: [108.0],
-              report.RAW_ACTIVATIONS: [120.0], report.ARTICLE: [4.0], "BentoML, torch": [54.0]}  # fmt: skip
+    speeds = {report.OURS: [90.0], report.RAW: [100.0], report.OURS_POST_TRAINING: [108.0],
+              report.RAW_POST_TRAINING: [120.0], report.ARTICLE: [4.0], "BentoML, torch": [54.0]}  # fmt: skip
     results = {
         "texts_per_second": speeds, "rounds": 1, "connections": 128, "client_cpu_share": 0.01,
         "plans": {report.RAW: "sorted-256"}, "failed": {"LitServe, torch": "it does not answer"},
@@ -86,7 +86,7 @@ def test_a_peer_that_failed_is_named_and_the_rest_told() -> None:
     assert "LitServe, torch is missing: it does not answer" in text
     bar = "to the best peer (BentoML, torch)"
     assert f"| sentiment-service | {bar} | 1.67 | **not met** (≥ 2) |" in text
-    assert f"| sentiment-service, int8 activations | {bar} | 2.00 | met (≥ 2) |" in text
+    assert f"| sentiment-service, int8 post-training | {bar} | 2.00 | met (≥ 2) |" in text
 
 
 def test_one_part_that_fails_does_not_end_the_others(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
